@@ -1,0 +1,1 @@
+"""Every outward face: HTTP, web page, command line."""

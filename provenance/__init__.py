@@ -1,0 +1,1 @@
+"""What is claimed, does it hold, what happened since."""

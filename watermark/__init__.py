@@ -1,0 +1,1 @@
+"""Bits ⇄ pixels and samples: invisible marks, found again blindly."""
