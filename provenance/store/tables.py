@@ -1,0 +1,207 @@
+"""The tables, as SQLAlchemy Core sees them; `migrations/` builds them, and a test holds the two together.
+
+    manifest ◄── asset ◄── binding, fingerprint_chunk, lineage    what is registered
+    trail_entry ◄── trail_payload, trail_pending, trail_sequence  what happened, append-only
+    status, revocation, idempotency                               what is served, no longer trusted, answered before
+
+Instants are UTC and timezone-aware, digests are hex `str` in Python and 32 bytes in the database.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A UTC instant: `timestamptz` on PostgreSQL, UTC text without an offset on SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs its time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Digest(TypeDecorator[str]):
+    """A SHA-256: lower-case hex outside, 32 bytes inside."""
+
+    impl = LargeBinary(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else bytes.fromhex(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else bytes(value).hex()
+
+
+# SQLite numbers rows by itself only where the type is spelled INTEGER
+_Number = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+manifest = Table(
+    "manifest",
+    metadata,
+    Column("label", Text, primary_key=True),
+    Column("digest", Digest, nullable=False),
+    Column("signer_name", Text, nullable=False),
+    Column("signer_fingerprint", Text, nullable=False, index=True),
+    Column("signed_at", Instant, nullable=False),
+    Column("time_state", Text, nullable=False),
+    Column("development", Boolean, nullable=False),
+    Column("stamp_due", Instant, index=True),
+    Column("stamped_at", Instant),
+)
+
+asset = Table(
+    "asset",
+    metadata,
+    Column("number", _Number, primary_key=True),  # short key for the rows that are many
+    Column("id", Text, nullable=False, unique=True),
+    Column("sha256", Digest, nullable=False),
+    Column("manifest_label", Text, ForeignKey(manifest.c.label), nullable=False, index=True),
+    Column("media_type", Text, nullable=False),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("duration_ms", BigInteger),
+    Column("action", Text, nullable=False),
+    Column("reference_digest", Digest),
+    Column("reference_media_type", Text),
+    Column("reference_width", Integer),
+    Column("reference_height", Integer),
+    Column("fingerprint", Text),
+    Column("withdrawn_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("sha256", "manifest_label"),
+    CheckConstraint("action IN ('captured', 'edited', 'rendition', 'registered')", name="action"),
+    sqlite_autoincrement=True,
+)
+
+lineage = Table(
+    "lineage",
+    metadata,
+    Column("child", _Number, ForeignKey(asset.c.number), primary_key=True, autoincrement=False),
+    Column("parent", _Number, ForeignKey(asset.c.number), primary_key=True, autoincrement=False, index=True),
+)
+
+binding = Table(
+    "binding",
+    metadata,
+    Column("asset_number", _Number, ForeignKey(asset.c.number), primary_key=True, autoincrement=False),
+    Column("alg", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Index(None, "alg", "value"),
+)
+
+fingerprint_chunk = Table(
+    "fingerprint_chunk",
+    metadata,
+    Column("chunk", Integer, primary_key=True, autoincrement=False),  # position × 65,536 + 16 bits of the code
+    Column("asset_number", _Number, ForeignKey(asset.c.number), primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+trail_entry = Table(
+    "trail_entry",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("asset_id", Text),  # no foreign key: an entry outlives what it speaks of
+    Column("body", LargeBinary, nullable=False),
+    Column("digest", Digest, nullable=False),
+    CheckConstraint(
+        "kind IN ('captured', 'edited', 'rendition', 'registered', 'bound', 'revoked', 'withdrawn', 'judged',"
+        " 'reviewed', 'consent')",
+        name="kind",
+    ),
+    Index(None, "asset_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+trail_payload = Table(
+    "trail_payload",
+    metadata,
+    Column("entry_id", _Number, ForeignKey(trail_entry.c.id), primary_key=True, autoincrement=False),
+    Column("salt", LargeBinary(16), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+trail_pending = Table(  # the sequencer's inbox: written with the entry, emptied with its number
+    "trail_pending",
+    metadata,
+    Column("entry_id", _Number, ForeignKey(trail_entry.c.id), primary_key=True, autoincrement=False),
+)
+
+trail_sequence = Table(  # apart from the entry, so that no entry is ever updated
+    "trail_sequence",
+    metadata,
+    Column("seq", _Number, primary_key=True, autoincrement=False),
+    Column("entry_id", _Number, ForeignKey(trail_entry.c.id), nullable=False, unique=True),
+    CheckConstraint("seq >= 0", name="seq"),
+)
+
+revocation = Table(
+    "revocation",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+status = Table(
+    "status",
+    metadata,
+    Column("sha256", Digest, primary_key=True),
+    Column("asset_id", Text, index=True),
+    Column("document", LargeBinary, nullable=False),
+    Column("etag", Text, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("route", Text, primary_key=True),
+    Column("request_digest", Digest, nullable=False),
+    Column("response", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False, index=True),
+)
