@@ -1,0 +1,20 @@
+"""Files ⇄ samples: the only user of picture codecs. Contract: see `codec`, `picture` and `colour`."""
+
+from watermark.media.codec import decode, encode, load_rgb8
+from watermark.media.colour import rgb8, transfer
+from watermark.media.picture import MARKABLE, MAX_PIXELS, REDACTIONS, Picture
+from watermark.media.sniff import HEAD_BYTES, sniff
+
+__all__ = [
+    "HEAD_BYTES",
+    "MARKABLE",
+    "MAX_PIXELS",
+    "REDACTIONS",
+    "Picture",
+    "decode",
+    "encode",
+    "load_rgb8",
+    "rgb8",
+    "sniff",
+    "transfer",
+]

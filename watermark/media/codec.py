@@ -1,0 +1,78 @@
+"""`decode` and `encode`: one door for every format, in either direction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from watermark.errors import MediaDecodeError, UnsupportedError
+from watermark.media import colour, files, jpeg, png
+from watermark.media.picture import MARKABLE, MAX_PIXELS, REDACTIONS, Picture, Pixels, Rgb8
+from watermark.media.sniff import sniff
+
+_READERS = {"image/jpeg": jpeg.read, "image/png": png.read}
+_WRITERS = {"image/jpeg": jpeg.write, "image/png": png.write}
+
+
+def decode(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Decode a still picture, going by its bytes and not by its name.
+
+    Args:
+        path: The file; it is only read.
+        max_pixels: Larger pictures are refused before their pixels are decoded.
+    Returns:
+        The picture, in stored orientation, with what is needed to encode its successor alike.
+    Raises:
+        MediaDecodeError: A folder; empty, cut off or damaged; too many pixels.
+        UnsupportedError: Animated, multi-page, or of a type whose pixels are not decoded here.
+        OSError: It is not there, or may not be read.
+    """
+    data = files.read_file(path)
+    media_type = sniff(data[:4096], path.name)
+    if media_type is None:
+        raise MediaDecodeError(str(path), "is no media file of a known type")
+    if media_type not in _READERS:
+        raise UnsupportedError(str(path), f"the pixels of {media_type} are not decoded")
+    try:
+        return _READERS[media_type](data, max_pixels)
+    except UnsupportedError as error:
+        raise UnsupportedError(str(path), error.what) from error
+    except Exception as error:  # plugins raise all kinds; which, tells nobody anything
+        raise MediaDecodeError(str(path), _said(error)) from error
+
+
+def encode(picture: Picture, pixels: Pixels, path: Path, *, redact: frozenset[str] = frozenset()) -> None:
+    """Write pixels into a file of the same container, at the source's own quality, with its metadata.
+
+    Orientation, ICC profile, camera data and captions are kept; thumbnails of the old pixels, C2PA manifests and links
+    to them are not. The file is written new and renamed into place.
+
+    Args:
+        picture: What the pixels came from.
+        pixels: Shape and dtype of `picture.pixels`.
+        path: Where to put it.
+        redact: Names from `REDACTIONS`. "gps" takes coordinates and names of places out of Exif, XMP and IPTC; blocks
+            that cannot be read are dropped whole. Maker notes stay.
+    Raises:
+        UnsupportedError: The container is not in `MARKABLE`, or not written at this depth.
+        ValueError: Pixels of another layout, or an unknown redaction.
+        OSError: The disk is full, or the folder may not be written; no half file is left.
+    """
+    if redact - REDACTIONS:
+        raise ValueError(f"unknown redaction: {', '.join(sorted(redact - REDACTIONS))}")
+    if picture.source is None or picture.media_type not in MARKABLE:
+        raise UnsupportedError(str(path), f"pixels are not written into {picture.media_type}")
+    if pixels.shape != picture.pixels.shape or pixels.dtype != picture.pixels.dtype:
+        raise ValueError(f"{pixels.dtype}{pixels.shape} is not {picture.pixels.dtype}{picture.pixels.shape}")
+    whole: Pixels = pixels if pixels.flags.c_contiguous else pixels.copy()
+    files.write_new(path, _WRITERS[picture.media_type](picture, whole, redact))
+
+
+def load_rgb8(path: Path, *, max_pixels: int = MAX_PIXELS) -> Rgb8:
+    """Return what a person sees of a file; see `decode` and `colour.rgb8`."""
+    return colour.rgb8(decode(path, max_pixels=max_pixels))
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "the picture needs more memory than there is"
+    return str(error) or type(error).__name__

@@ -1,0 +1,61 @@
+"""Opening hostile pictures: only the format that the bytes announce, within a stated size, or one clear error."""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from watermark.errors import UnsupportedError
+from watermark.media.picture import Pixels
+
+_opening = threading.Lock()
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raise ValueError for an empty picture or one of more pixels than allowed."""
+    if width < 1 or height < 1:
+        raise ValueError(f"the picture is {width} × {height} pixels")
+    if width * height > max_pixels:
+        raise ValueError(f"{width} × {height} pixels are more than the {max_pixels:,} allowed")
+
+
+def open_image(data: bytes, form: str, max_pixels: int) -> Image.Image:
+    """Open a picture with one Pillow plugin, header only.
+
+    Pillow's pixel limit is a module global and its bomb alarm a warning: both are set, and put back, under a lock.
+    `ImageFile.LOAD_TRUNCATED_IMAGES` stays False, so a truncated file fails when it is loaded.
+
+    Raises:
+        ValueError, OSError, SyntaxError …: Whatever the plugin makes of a broken file; `decode` words it.
+        UnsupportedError: More than one frame.
+    """
+    with _opening, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a malformed tag is no news about a hostile file
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+        try:
+            image = Image.open(io.BytesIO(data), formats=[form])
+            frames = getattr(image, "n_frames", 1)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    check_size(*image.size, max_pixels)
+    if frames > 1 and form != "JPEG":  # further pictures of a JPEG (MPF) are previews of the first
+        raise UnsupportedError("", f"{'multi-page' if form == 'TIFF' else 'animated'} {form} ({frames} frames)")
+    return image
+
+
+def samples(image: Image.Image) -> Pixels:
+    """Return the samples of a Pillow image, read-only."""
+    return frozen(np.asarray(image))
+
+
+def frozen(pixels: NDArray[Any]) -> Pixels:
+    """Return the same array, of uint8 or uint16, with its write flag off."""
+    pixels.flags.writeable = False
+    return pixels
