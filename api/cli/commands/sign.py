@@ -1,0 +1,101 @@
+"""`colophon sign`: mark, sign, time-stamp, register."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from api.cli.options import FOLDER, PATH, Known, command, now, source_types
+from api.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from provenance.capture import Signed
+
+
+@command(
+    "sign",
+    example="colophon sign photo.jpg -o signed.jpg\ncolophon sign *.jpg --to signed/ --redact gps",
+)
+@click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE...")
+@click.option("-o", "--output", type=PATH, help="Where one signed file goes.")
+@click.option("--to", type=FOLDER, help="Folder for the signed files; made if it is missing.")
+@click.option("--key", metavar="REF", help="Which key signs; default: the key of this home.")
+@click.option(
+    "--source",
+    type=Known("source type", source_types),
+    default="digitalCapture",
+    show_default=True,
+    help="How the content came about: a digital source type of IPTC.",
+)
+@click.option("--mark", default="auto", show_default=True, metavar="auto|none|ALG", help="Invisible mark to embed.")
+@click.option("--strength", type=click.FloatRange(min=0, min_open=True), help="Strength of the mark, where it has one.")
+@click.option("--redact", multiple=True, type=click.Choice(["gps"]), help="Camera metadata to leave out.")
+@click.option("--no-register", is_flag=True, help="Keep no record: the file cannot be recovered once stripped.")
+@click.option("--offline", is_flag=True, help="Ask no time stamp authority now; the stamp is queued.")
+def command(
+    terminal: Terminal,
+    home: Path | None,
+    files: tuple[Path, ...],
+    output: Path | None,
+    to: Path | None,
+    key: str | None,
+    source: str,
+    mark: str,
+    strength: float | None,
+    redact: tuple[str, ...],
+    no_register: bool,
+    offline: bool,
+) -> int:
+    """Sign files where they were made: a new file each, marked, signed and registered; the source is never touched.
+
+    Without -o or --to, photo.jpg becomes photo.signed.jpg beside it.
+    """
+    targets = destinations(files, output, to)
+    from api.cli.app import finish
+    from api.cli.batch import each
+    from api.cli.house import open_house
+    from api.cli.signed import print_signed
+    from provenance.capture import SignRequest, sign
+
+    with open_house(terminal, home, signing=True, offline=offline) as house:
+        studio = house.studio(key)
+
+        def work(path: Path) -> Signed:
+            request = SignRequest(
+                source=path,
+                destination=targets[path],
+                source_type=source,
+                mark=mark,
+                redact=frozenset(redact),
+                register=not no_register,
+                strength=strength,
+            )
+            return sign(request, studio, at=now())
+
+        batch = each(terminal, "Signing", files, work)
+    if not terminal.as_json:
+        print_signed(terminal, [signed for _, signed in batch.done])
+    results = batch.results(lambda signed: {"signed": signed.as_dict()})
+    return finish(terminal, {"results": results}, batch.exit_code(lambda _: 0))
+
+
+def destinations(files: Sequence[Path], output: Path | None, to: Path | None) -> dict[Path, Path]:
+    """Where each source goes; a usage error if that is unclear or two would meet."""
+    if output is not None and to is not None:
+        raise click.UsageError("-o names one file and --to a folder; give one of them")
+    if output is not None:
+        if len(set(files)) > 1:
+            raise click.UsageError("-o names one file; for several files give --to DIR")
+        return {files[0]: output}
+    targets = {path: (to / path.name if to else path.with_suffix(f".signed{path.suffix}")) for path in files}
+    taken: dict[Path, Path] = {}
+    for path, target in targets.items():
+        other = taken.setdefault(target, path)
+        if other != path:
+            raise click.UsageError(f"{other} and {path} would both be written to {target}")
+    if to is not None:
+        to.mkdir(parents=True, exist_ok=True)
+    return targets

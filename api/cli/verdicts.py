@@ -1,0 +1,153 @@
+"""A verdict in words: a paragraph for one file, a line in a table for many, the whole account for `explain`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from api.cli.terminal import Cell, Row, status_style
+from api.cli.words import chance, count, moment, percent, place, places, sentence, short
+from provenance.verdict import Change, CredentialFacts, HistoryStep, Inputs, MarkFacts, Source, Trust, Verdict
+
+_TRUST = {
+    Trust.TRUSTED: "on a trust list",
+    Trust.UNTRUSTED: "on no trust list: identity not verified",
+    Trust.EXPIRED: "certificate outside its validity, with no trusted time stamp to say that it was signed before",
+}
+_SOURCE = {
+    Source.EMBEDDED: "in the file",
+    Source.SIDECAR: "in the sidecar",
+    Source.RECOVERED: "recovered: not in this file, found in the registry",
+    Source.NONE: "none",
+}
+_TIME = {
+    "untrusted": "a time stamp is there, of an authority on no trust list",
+    "invalid": "a time stamp is there and does not hold",
+    "absent": "no time stamp",
+}
+_UNCHECKED = {
+    "revocation.ocsp": "nobody was asked whether the certificate was revoked",
+    "credential.remote": "the file points to a credential elsewhere, which was not fetched",
+    "mark": "no invisible mark was looked for",
+}
+_REVOCATION = {"good": "not revoked", "revoked": "revoked", "not_checked": "not checked"}
+
+
+def facts(verdict: Verdict) -> Iterator[Row]:
+    """The few lines under the summary of one file: signer, time, mark, where it changed, what nobody looked at."""
+    yield from _signer(verdict.credential)
+    if verdict.mark.found:
+        yield Row("mark", _mark(verdict.mark))
+    if verdict.changes:
+        yield Row("changed", places(verdict.changes), "bad")
+    if len(verdict.history) > 1:
+        yield Row("history", _history_line(verdict.history))
+    if verdict.not_checked:
+        yield Row("not checked", ", ".join(verdict.not_checked))
+
+
+def row(name: str, verdict: Verdict) -> tuple[Cell, ...]:
+    """Status, file, signer and the first sentence, for a table of many."""
+    signer = verdict.credential.signer
+    return (
+        Cell(verdict.status, status_style(verdict.status)),
+        Cell(name),
+        Cell(short(signer.name, 32) if signer else "–"),
+        Cell(sentence(verdict.summary)),
+    )
+
+
+def credential(facts_: CredentialFacts) -> Iterator[Row]:
+    """Every layer of the credential by itself."""
+    yield Row("credential", _SOURCE[facts_.source])
+    if facts_.source is Source.NONE:
+        return
+    if facts_.manifest_id:
+        yield Row("manifest", facts_.manifest_id)
+    if facts_.signature:
+        yield Row("signature", facts_.signature)
+    if facts_.binding:
+        yield Row("content hash", facts_.binding)
+    yield from _signer(facts_)
+    if facts_.trust:
+        listed = f" ({facts_.trust_list})" if facts_.trust_list else ""
+        yield Row("trust", _TRUST[facts_.trust] + listed)
+    revocation = facts_.revocation
+    source = f", by {revocation.source}" if revocation.source else ""
+    yield Row("revocation", _REVOCATION.get(revocation.state, revocation.state) + source)
+
+
+def mark(facts_: MarkFacts) -> Iterator[Row]:
+    """What was read from the pixels or samples, with its evidence."""
+    if not facts_.found:
+        yield Row("mark", "none found")
+        return
+    yield Row("mark", _mark(facts_))
+    if facts_.bit_errors is not None:
+        yield Row("bit errors", str(facts_.bit_errors))
+    if facts_.transform:
+        pose = facts_.transform
+        flipped = ", mirrored" if pose.flipped else ""
+        yield Row("since marking", f"scaled × {pose.scale:.3g}, turned {pose.rotation_deg:.1f}°{flipped}")
+
+
+def history(steps: tuple[HistoryStep, ...]) -> Iterator[Row]:
+    """The manifests of the store, newest first, with the faults of each."""
+    for step in steps:
+        when = f", {moment(step.at)}" if step.at else ""
+        who = step.signer or "unknown signer"
+        told = f"{who}, {step.trust}{when}"
+        if step.faults:
+            told += f"; faults: {', '.join(step.faults)}"
+        if step.ingest_faults:
+            told += f"; faults noted when it was taken in: {', '.join(step.ingest_faults)}"
+        yield Row(step.action, told, "bad" if step.faults else "")
+
+
+def changes(boxes: tuple[Change, ...]) -> list[Row]:
+    """Each region: where it is, how large, how much it differs."""
+    return [Row(place(box), f"{percent(box.w * box.h)} of the picture, score {box.score:.2f}") for box in boxes]
+
+
+def unchecked(item: str) -> str:
+    """What nobody looked at, and why that matters."""
+    return f"{item}: {_UNCHECKED[item]}" if item in _UNCHECKED else item
+
+
+def inputs(given: Inputs) -> list[Row]:
+    """What the verdict rests on besides the file: the same again gives the same verdict."""
+    lists = [
+        Row(f"{kind} lists", ", ".join(short(digest, 23) for digest in digests))
+        for kind, digests in given.trust_lists.items()
+        if digests
+    ]
+    return [Row("as of", moment(given.at)), Row("with", f"{given.validator}, policy {given.policy}"), *lists]
+
+
+def _signer(facts_: CredentialFacts) -> Iterator[Row]:
+    if facts_.signer:
+        own = ", a development certificate: it proves nobody's identity" if facts_.signer.development else ""
+        yield Row("signed by", facts_.signer.name + own)
+        yield Row("signed at", _time(facts_))
+
+
+def _time(facts_: CredentialFacts) -> str:
+    if facts_.time.state == "trusted" and facts_.time.at:
+        return moment(facts_.time.at)
+    return _TIME.get(facts_.time.state, facts_.time.state)
+
+
+def _mark(facts_: MarkFacts) -> str:
+    parts = [facts_.alg or "of an unknown kind"]
+    if facts_.value:
+        parts[0] += f" {facts_.value}"
+    if facts_.p_false is not None:
+        parts.append(f"chance of a false reading {chance(facts_.p_false)}")
+    if facts_.fit is not None:
+        parts.append(f"content fits {percent(facts_.fit)}")
+    return ", ".join(parts)
+
+
+def _history_line(steps: tuple[HistoryStep, ...]) -> str:
+    faulty = sum(bool(step.faults) for step in steps)
+    told = count(len(steps), "manifest") + ": " + " ← ".join(step.action for step in steps[:5])
+    return told + (f"; {faulty} with faults" if faulty else "")

@@ -1,0 +1,1 @@
+"""The demonstration: one story on bundled photos, told by what `verify` really says, and its report."""
