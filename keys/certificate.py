@@ -1,0 +1,124 @@
+"""Small, total questions about one X.509 certificate. Anything malformed surfaces as `ValueError`, nothing else."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TypeVar
+
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from keys.algorithms import weakness
+
+E = TypeVar("E", bound=x509.ExtensionType)
+
+_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_DIGESTS = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 of the DER bytes, 64 lower-case hex digits."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def subject(certificate: x509.Certificate) -> str:
+    """The subject as one line (RFC 4514), or its fingerprint when it has none or cannot be read."""
+    try:
+        return certificate.subject.rfc4514_string() or f"sha256:{fingerprint(certificate)}"
+    except ValueError:
+        return f"sha256:{fingerprint(certificate)}"
+
+
+def extension(certificate: x509.Certificate, kind: type[E]) -> x509.Extension[E] | None:
+    """One extension, None if absent.
+
+    Raises:
+        ValueError: the extensions cannot be parsed, or one is there twice.
+    """
+    try:
+        return certificate.extensions.get_extension_for_class(kind)
+    except x509.ExtensionNotFound:
+        return None
+    except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise ValueError(str(error)) from error
+
+
+def critical_oids(certificate: x509.Certificate) -> frozenset[str]:
+    """OIDs of the extensions marked critical. Raises ValueError like `extension`."""
+    try:
+        return frozenset(item.oid.dotted_string for item in certificate.extensions if item.critical)
+    except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise ValueError(str(error)) from error
+
+
+def purposes(certificate: x509.Certificate) -> frozenset[str] | None:
+    """OIDs of the extended key usage; None when the extension is absent, that is: unrestricted."""
+    found = extension(certificate, x509.ExtendedKeyUsage)
+    return None if found is None else frozenset(oid.dotted_string for oid in found.value)
+
+
+def is_self_issued(certificate: x509.Certificate) -> bool:
+    """Subject equals issuer (RFC 5280 §3.2); says nothing about whose key signed it."""
+    return certificate.subject == certificate.issuer
+
+
+def has_unique_ids(certificate: x509.Certificate) -> bool:
+    """Whether issuerUniqueID or subjectUniqueID is present; `cryptography` does not tell."""
+    body = asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))["tbs_certificate"]
+    return any(body[field].native is not None for field in ("issuer_unique_id", "subject_unique_id"))
+
+
+def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether the issuer's name and key made this certificate (RSA PKCS#1 v1.5 and PSS, ECDSA, Ed25519)."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True
+
+
+def weak(certificate: x509.Certificate, *, signature: bool = True) -> str | None:
+    """Say what is too weak about the key or (unless told not to look) the signature's digest; None if nothing."""
+    try:
+        fault = weakness(certificate.public_key())
+        digest = certificate.signature_hash_algorithm if signature else None
+    except (ValueError, UnsupportedAlgorithm) as error:
+        return f"unsupported key or signature ({error})"
+    if fault is None and digest is not None and not isinstance(digest, _DIGESTS):
+        return f"signed with {digest.name}"
+    return fault
+
+
+def outside_validity(certificate: x509.Certificate, at: datetime) -> str | None:
+    """Say that a certificate is not yet or no longer valid at an aware instant; None inside (both ends included)."""
+    if at < certificate.not_valid_before_utc:
+        return f"is valid only from {certificate.not_valid_before_utc:%Y-%m-%d}"
+    if at > certificate.not_valid_after_utc:
+        return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d}"
+    return None
+
+
+def load_pem(pem: bytes) -> tuple[x509.Certificate, ...]:
+    """Every certificate block of a PEM text, in order; other text around the blocks is ignored.
+
+    Raises:
+        ValueError: a block that is not a certificate; names its position, counted from 1.
+    """
+    found = []
+    for number, block in enumerate(_BLOCK.findall(pem), start=1):
+        try:
+            found.append(x509.load_pem_x509_certificate(block))
+        except (ValueError, x509.InvalidVersion) as error:
+            raise ValueError(f"certificate {number} cannot be read ({error})") from error
+    if pem.count(b"-----BEGIN CERTIFICATE-----") != len(found):
+        raise ValueError("a certificate block is cut off")
+    return tuple(found)
+
+
+def to_pem(chain: tuple[x509.Certificate, ...]) -> str:
+    """The chain as PEM text, in the order given."""
+    return "".join(item.public_bytes(Encoding.PEM).decode("ascii") for item in chain)

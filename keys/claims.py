@@ -1,0 +1,79 @@
+"""What the signing process is willing to sign: a COSE Sig_structure around a C2PA claim, and nothing else.
+
+A private key that signs any bytes signs for whoever reaches its socket. So the bytes are decoded and must be exactly
+`["Signature1", protected, h'', claim]` (RFC 9052 §4.4, C2PA 2.5 §13.2) with our algorithm and certificate in the
+protected header, and the claim must have the members that every claim has (C2PA 2.5 §10; v1 and v2 claims). The
+asset itself never travels.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cbor2
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from keys.algorithms import ALGORITHMS
+
+_ALG, _X5CHAIN = 1, 33
+_SIGNATURE_BOX = "self#jumbf="
+
+
+def objection(tbs: bytes, alg: str, leaf: x509.Certificate) -> str | None:
+    """Say why to-be-signed bytes are not a claim for this key, or None. Total: any bytes give an answer."""
+    structure = _decode(tbs)
+    if not _is_list(structure) or len(structure) != 4 or structure[0] != "Signature1":
+        return "not a COSE Signature1 structure"
+    _, protected, external, payload = structure
+    if not isinstance(protected, bytes) or not isinstance(payload, bytes) or external != b"":
+        return "not the Signature1 structure of a claim"
+    return _header_objection(_decode(protected), alg, leaf) or _claim_objection(_decode(payload))
+
+
+def _header_objection(header: Any, alg: str, leaf: x509.Certificate) -> str | None:
+    if not isinstance(header, Mapping):
+        return "the protected header is not a map"
+    if header.get(_ALG) != ALGORITHMS[alg].cose:
+        return f"the protected header asks for another algorithm than this key's {alg}"
+    chain = header.get(_X5CHAIN, header.get("x5chain"))
+    first = chain[0] if _is_list(chain) and chain else chain
+    if first != leaf.public_bytes(Encoding.DER):
+        return "the protected header names another certificate than this key's"
+    return None
+
+
+def _claim_objection(claim: Any) -> str | None:
+    if not isinstance(claim, Mapping):
+        return "the payload is not a claim"
+    if not isinstance(claim.get("instanceID"), str):
+        return "the claim has no instanceID"
+    signature = claim.get("signature")
+    if not isinstance(signature, str) or not signature.startswith(_SIGNATURE_BOX):
+        return "the claim does not point to its signature"
+    assertions = claim.get("created_assertions", claim.get("assertions"))
+    if not _is_list(assertions) or not assertions or not all(_is_hashed_uri(item) for item in assertions):
+        return "the claim lists no assertions"
+    if not claim.get("claim_generator_info") and not claim.get("claim_generator"):
+        return "the claim does not name its generator"
+    return None
+
+
+def _is_hashed_uri(item: Any) -> bool:
+    return isinstance(item, Mapping) and isinstance(item.get("url"), str) and isinstance(item.get("hash"), bytes)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def _decode(data: bytes) -> Any:
+    """One CBOR item and nothing after it; None for anything else."""
+    stream = io.BytesIO(data)
+    try:
+        value = cbor2.load(stream)
+    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError):
+        return None
+    return value if stream.read(1) == b"" else None

@@ -1,0 +1,177 @@
+"""The keys folder, `$COLOPHON_HOME/keys/`, and its first filling with a development authority.
+
+    keys/                     0700
+      NAME.pem, NAME.secret   0600  a signing key: see `signers.file`; the development key is called `development`
+      authority/              0700  made once, as a whole
+        root, issuer            the development CA
+        tsa-root, tsa           its separate time stamp authority (each a .pem and a .secret)
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from keys.authority import Issued, new_issuer, new_root, new_signer, new_tsa, new_tsa_root
+from keys.certificate import fingerprint, load_pem, to_pem
+from keys.errors import KeyFileError, UnknownSignerError
+from keys.files import locked, private_folder
+from keys.signer import Signer, load
+from keys.signers.file import NAME, key_path, load_file, write_key
+from keys.trust import ListKind, TrustList
+from keys.tsa import TimeStampAuthority
+
+DEVELOPMENT = "development"
+RENEW_BEFORE = timedelta(days=15)  # a leaf with less than this left is replaced
+_AUTHORITY = "authority"
+
+
+@dataclass(frozen=True)
+class Keystore:
+    """An opened keys folder. Nothing is cached: what it gives is what the files say now."""
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: Path) -> Keystore:
+        """Open an existing keys folder. Raises KeyFileError if there is none."""
+        if not folder.is_dir():
+            raise KeyFileError(folder, "there is no keys folder; run: colophon keys init --dev")
+        return cls(folder)
+
+    def names(self) -> tuple[str, ...]:
+        """Names of the signing keys, sorted."""
+        found = (path.stem for path in self.folder.glob("*.pem"))
+        return tuple(sorted(name for name in found if NAME.fullmatch(name)))
+
+    def signer(self, ref: str | None = None) -> Signer:
+        """The signer a reference names; the development key by default. Raises like `keys.signer.load`."""
+        return load(ref or DEVELOPMENT, folder=self.folder)
+
+    def chain(self, name: str) -> tuple[x509.Certificate, ...]:
+        """A key's certificates, leaf first, without touching its secret. Raises UnknownSignerError, KeyFileError."""
+        path = key_path(self.folder, name)
+        if not path.exists():
+            raise UnknownSignerError(name, f"no such key in {self.folder}")
+        return _certificates(path)
+
+    def development_lists(self) -> tuple[TrustList, TrustList]:
+        """The development signer list and TSA list, each with its one root. Raises KeyFileError before the first
+        `init`.
+        """
+        return self._list("root", ListKind.SIGNER, "Development signers"), self._list(
+            "tsa-root", ListKind.TSA, "Development time stamps"
+        )
+
+    def tsa(self) -> TimeStampAuthority:
+        """The development time stamp authority. Raises KeyFileError before the first `init`."""
+        path = self.folder / _AUTHORITY / "tsa.pem"
+        signer = load_file(path)
+        if not isinstance(signer.key, ec.EllipticCurvePrivateKey):
+            raise KeyFileError(path, "the time stamp key is not an elliptic curve key")
+        return TimeStampAuthority(signer.chain, signer.key)
+
+    def _list(self, root: str, kind: ListKind, name: str) -> TrustList:
+        anchor = _certificates(self.folder / _AUTHORITY / f"{root}.pem")[:1]
+        return TrustList.from_pem(
+            to_pem(anchor).encode("ascii"), kind=kind, name=f"{name} (this machine only)",
+            uri=f"urn:colophon:development:{kind.value}:{fingerprint(anchor[0])[:16]}",
+            date=anchor[0].not_valid_before_utc.date(), source=str(self.folder / _AUTHORITY / f"{root}.pem"),
+            development=True,
+        )
+
+
+def init_development(folder: Path, *, now: datetime) -> Keystore:
+    """Make sure that a keys folder has a development authority and a signing key with life left in it.
+
+    Done twice it changes nothing; two processes at once wait for each other; a crash at any moment leaves a folder
+    that the next call completes. Other keys in the folder are never touched. An authority whose own roots have run
+    out is an error, not silently replaced: what it signed would lose its anchor.
+    Args:
+        now: aware instant. The development key is renewed (new key, same root) when it ends within 15 days or is not
+            yet valid.
+    Raises:
+        KeyFileError: the folder cannot be written, or what is in it is damaged.
+    """
+    private_folder(folder)
+    try:
+        with locked(folder):
+            authority = folder / _AUTHORITY
+            if not authority.is_dir():
+                _make_authority(authority, now)
+            _renew_services(authority, now)
+            _renew_signer(folder, now)
+    except OSError as error:
+        raise KeyFileError(folder, error.strerror or "cannot be written") from error
+    return Keystore(folder)
+
+
+def _make_authority(place: Path, now: datetime) -> None:
+    """Build the whole folder beside its place and rename it there."""
+    building = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))  # mode 0700
+    try:
+        root, tsa_root = new_root(now), new_tsa_root(now)
+        _write(building / "root.pem", root)
+        _write(building / "issuer.pem", new_issuer(root, now))
+        _write(building / "tsa-root.pem", tsa_root)
+        _write(building / "tsa.pem", new_tsa(tsa_root, now), tsa_root.certificate)
+        building.rename(place)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _renew_services(authority: Path, now: datetime) -> None:
+    """Renew issuing CA and time stamp leaf, five-year certificates, under their ten-year roots."""
+    made = _certificates(authority / "root.pem")[0].not_valid_before_utc
+    if now < made:
+        raise KeyFileError(authority, f"was made on {made:%Y-%m-%d}, and now it is {now:%Y-%m-%d}? check the clock")
+    for name, parent in (("issuer", "root"), ("tsa", "tsa-root")):
+        path = authority / f"{name}.pem"
+        if _lasts(path, now):
+            continue
+        above = _read(authority / f"{parent}.pem")
+        if above.certificate.not_valid_after_utc <= now + RENEW_BEFORE:
+            raise KeyFileError(authority, "the development root has run out; move this folder away to start a new one")
+        if name == "issuer":
+            _write(path, new_issuer(above, now))
+        else:
+            _write(path, new_tsa(above, now), above.certificate)
+
+
+def _renew_signer(folder: Path, now: datetime) -> None:
+    path = key_path(folder, DEVELOPMENT)
+    if not path.exists() or not _lasts(path, now):
+        issuer = _read(folder / _AUTHORITY / "issuer.pem")
+        _write(path, new_signer(issuer, now), issuer.certificate)
+
+
+def _lasts(path: Path, now: datetime) -> bool:
+    leaf = _certificates(path)[0]
+    return leaf.not_valid_before_utc <= now and now + RENEW_BEFORE < leaf.not_valid_after_utc
+
+
+def _certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    try:
+        found = load_pem(path.read_bytes())
+    except OSError as error:
+        raise KeyFileError(path, error.strerror or "cannot be read") from error
+    except ValueError as error:
+        raise KeyFileError(path, str(error)) from error
+    if not found:
+        raise KeyFileError(path, "holds no certificate")
+    return found
+
+
+def _read(path: Path) -> Issued:
+    signer = load_file(path)
+    return Issued(signer.chain[0], signer.key)
+
+
+def _write(path: Path, issued: Issued, *above: x509.Certificate) -> None:
+    write_key(path, issued.key, (issued.certificate, *above))

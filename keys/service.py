@@ -1,0 +1,233 @@
+"""The signing process: the one place where private keys are in memory. `python -m keys.service --folder KEYS
+--socket PATH`
+
+It listens on a Unix socket that only its owner can open (mode 0600 in a 0700 folder), answers one frame per
+connection (`frames`), and signs claims only (`claims`). A client that stalls, lies or sends rubbish costs one thread
+for ten seconds, of which there are 32. With `--until-stdin-closes` it ends when its parent does, however the parent
+ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from keys.claims import objection
+from keys.errors import KeysError, SignerUnavailableError
+from keys.files import private_folder
+from keys.frames import Frame, FrameError, encode, receive
+from keys.keystore import DEVELOPMENT, Keystore
+from keys.signers.file import FileSigner, key_path, load_named
+
+CLIENT_TIMEOUT_S = 10.0
+MAX_CLIENTS = 32
+READY = "ready"
+
+
+def answer(question: Frame, keys: Keyring) -> Frame:
+    """Answer one frame; every failure is a frame too."""
+    try:
+        name = question.header.get("key") or DEVELOPMENT
+        if not isinstance(name, str):
+            return _refusal("bad_request", "key must be a name")
+        match question.header.get("op"):
+            case "describe":
+                signer = keys.get(name)
+                header = {"ok": True, "key": name, "alg": signer.alg}
+                return Frame(header, signer.certificate_pem.encode("ascii"))
+            case "sign":
+                signer = keys.get(name)
+                wrong = objection(question.body, signer.alg, signer.chain[0])
+                return _refusal("not_a_claim", wrong) if wrong else Frame({"ok": True}, signer.sign(question.body))
+            case _:
+                return _refusal("bad_request", "op must be describe or sign")
+    except KeysError as error:
+        return _refusal(type(error).__name__.removesuffix("Error"), str(error))
+
+
+def _refusal(code: str, why: str) -> Frame:
+    return Frame({"ok": False, "code": code, "why": why[:1000]})
+
+
+class Keyring:
+    """Decrypted keys of a folder, read again whenever their file was replaced."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._loaded: dict[str, tuple[tuple[int, int], FileSigner]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> FileSigner:
+        """The signer of a name. Raises UnknownSignerError, KeyFileError."""
+        path = key_path(self._folder, name)
+        with self._lock:
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                stamp = (status.st_mtime_ns, status.st_ino)
+                known = self._loaded.get(name)
+                if known is None or known[0] != stamp:
+                    self._loaded[name] = (stamp, load_named(self._folder, name))
+                return self._loaded[name][1]
+            self._loaded.pop(name, None)
+        return load_named(self._folder, name)  # raises: the file is gone
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, path: Path, keys: Keyring) -> None:
+        self.keys = keys
+        self._places = threading.BoundedSemaphore(MAX_CLIENTS)
+        super().__init__(str(path), _Client)
+
+    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+        self._places.acquire()
+        super().process_request(request, client_address)
+
+    def process_request_thread(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hung up is no event; anything else is told on stderr, without its content."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            print(f"signing process: {type(error).__name__}", file=sys.stderr, flush=True)
+
+
+class _Client(socketserver.BaseRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        try:
+            reply = answer(receive(self.request, within_s=CLIENT_TIMEOUT_S), self.server.keys)
+        except FrameError as error:
+            reply = _refusal("bad_request", str(error))
+        self.request.settimeout(CLIENT_TIMEOUT_S)
+        self.request.sendall(encode(reply))
+
+
+@contextmanager
+def listening(folder: Path, path: Path) -> Iterator[socketserver.BaseServer]:
+    """Bind the socket and give the server, not yet running; the socket file goes away with the block.
+
+    Raises:
+        SignerUnavailableError: another process listens there, or the path cannot be bound (over ~100 bytes, for one).
+        KeyFileError: there is no keys folder, or the socket's folder cannot be made private.
+    """
+    keys = Keyring(Keystore.open(folder).folder)
+    private_folder(path.parent)
+    _clear(path)
+    previous = os.umask(0o177)
+    try:
+        server = _Server(path, keys)
+    except OSError as error:
+        raise SignerUnavailableError(str(path), error.strerror or str(error)) from error
+    finally:
+        os.umask(previous)
+    try:
+        yield server
+    finally:
+        server.server_close()
+        path.unlink(missing_ok=True)
+
+
+def _clear(path: Path) -> None:
+    """Remove the socket of a process that is gone; leave a living one, and anything that is not a socket, alone."""
+    if not path.exists():
+        return
+    if not path.is_socket():
+        raise SignerUnavailableError(str(path), "there is a file of that name, and it is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            path.unlink(missing_ok=True)
+            return
+    raise SignerUnavailableError(str(path), "another signing process listens there")
+
+
+@contextmanager
+def spawn(folder: Path, path: Path, *, timeout_s: float = 10.0) -> Iterator[str]:
+    """Run a signing process beside this one for the length of the block; gives the signer reference `unix:PATH`.
+
+    It ends with the block, and with this process even if that is killed.
+    Raises:
+        SignerUnavailableError: it did not come up in time; carries what it said.
+    """
+    options = ["--folder", str(folder), "--socket", str(path), "--until-stdin-closes"]
+    search = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
+    with subprocess.Popen(
+        [sys.executable, "-m", "keys.service", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": search},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        timer = threading.Timer(timeout_s, process.kill)
+        timer.start()
+        try:
+            line = process.stdout.readline().decode("utf-8", "replace").strip()
+        finally:
+            timer.cancel()
+        try:
+            if line != READY:
+                raise SignerUnavailableError(str(path), line or "did not start")
+            yield f"unix:{path}"
+        finally:
+            process.stdin.close()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until SIGTERM, SIGINT or (if asked) the end of standard input.
+
+    Says one line on standard output: "ready", or why it cannot start (exit 1).
+    """
+    parser = argparse.ArgumentParser("python -m keys.service", description="Hold private keys and sign C2PA claims.")
+    parser.add_argument("--folder", type=Path, required=True, help="the keys folder")
+    parser.add_argument("--socket", type=Path, required=True, help="where to listen; its folder is made private")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started this one")
+    options = parser.parse_args(arguments)
+    try:
+        with listening(options.folder, options.socket) as server:
+            _run(server, until_stdin_closes=options.until_stdin_closes)
+    except KeysError as error:
+        print(error, flush=True)
+        return 1
+    return 0
+
+
+def _run(server: socketserver.BaseServer, *, until_stdin_closes: bool) -> None:
+    def stop(*_: object) -> None:
+        threading.Thread(target=server.shutdown, daemon=True).start()  # it waits for the loop: not from inside it
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    if until_stdin_closes:
+        threading.Thread(target=watch, daemon=True).start()
+    print(READY, flush=True)
+    server.serve_forever(poll_interval=0.1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

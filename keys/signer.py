@@ -1,0 +1,71 @@
+"""A signer: something that signs bytes and has a certificate chain. Chosen by reference, so that a key can move
+without its users.
+
+    NAME, file:NAME          an encrypted key file in the keys folder (`signers.file`)
+    unix:PATH[?key=NAME]     the signing process listening at PATH (`signers.socket`)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import parse_qs
+
+from cryptography import x509
+
+from keys.errors import UnknownSignerError
+
+
+class Signer(Protocol):
+    """What a claim generator needs of a key.
+
+    `alg` is one of `algorithms.ALGORITHMS` ("es256", …); `chain` the leaf and every intermediate, without the root.
+    """
+
+    @property
+    def alg(self) -> str: ...
+
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]: ...
+
+    @property
+    def certificate_pem(self) -> str:
+        """The chain as PEM, leaf first: what a COSE writer puts into x5chain."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """A raw COSE signature: r‖s for ECDSA, PSS with a digest-long salt, Ed25519.
+
+        Raises:
+            SignerUnavailableError, SigningRefusedError: from a signing process.
+        """
+        ...
+
+
+def load(ref: str, *, folder: Path) -> Signer:
+    """Find the signer that a reference names.
+
+    Args:
+        folder: the keys folder, for references without a path.
+    Raises:
+        UnknownSignerError: an unknown scheme, a malformed reference, or no such key.
+        KeyFileError: the key file is there and cannot be used.
+        SignerUnavailableError: the signing process does not answer.
+    """
+    from keys.signers.file import load_named
+    from keys.signers.socket import SocketSigner
+
+    scheme, colon, rest = ref.partition(":")
+    if not colon:
+        return load_named(folder, ref)
+    match scheme:
+        case "file":
+            return load_named(folder, rest)
+        case "unix":
+            path, _, query = rest.partition("?")
+            asked = parse_qs(query, keep_blank_values=True)
+            if not path or set(asked) - {"key"} or len(asked.get("key", [])) > 1:
+                raise UnknownSignerError(ref, "write unix:PATH or unix:PATH?key=NAME")
+            return SocketSigner.connect(Path(path), key=asked.get("key", [None])[0])
+        case _:
+            raise UnknownSignerError(ref, f"unknown scheme {scheme!r}; use file: or unix:")

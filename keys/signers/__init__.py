@@ -1,0 +1,1 @@
+"""The kinds of signer, one module each; `keys.signer.load` chooses by reference."""

@@ -1,0 +1,239 @@
+"""A time stamp authority (RFC 3161) for development, and the client side of talking to any.
+
+The responder is a pure function of request, instant and serial number. `serve` puts it behind HTTP on the loopback
+interface; it is not made for the open network. Its certificate says that it is a development authority and leads to
+its own root, which nothing else trusts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from asn1crypto import cms, core, tsp
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from keys.certificate import outside_validity
+from keys.errors import TimeStampError
+from keys.timestamp import CLOCK_SKEW, TimeState, check_token, parse_response, request
+from keys.token import MALFORMED, MAX_TOKEN
+
+POLICY = "2.25.118830418247372498327461946027159612457"  # a UUID as OID (X.667): ours, and claiming nothing
+ACCURACY_S = 1
+_DIGEST_LENGTHS = {"sha256": 32, "sha384": 48, "sha512": 64}
+_REQUEST, _REPLY = "application/timestamp-query", "application/timestamp-reply"
+_MAX_REQUEST = 4096
+
+
+@dataclass(frozen=True)
+class TimeStampAuthority:
+    """A time stamp key with its chain.
+
+    Args:
+        chain: leaf first, then what leads to its root; all of it goes into a token when the request asks for
+            certificates.
+        key: P-256, P-384 or P-521.
+    """
+
+    chain: tuple[x509.Certificate, ...]
+    key: ec.EllipticCurvePrivateKey
+
+    def __repr__(self) -> str:
+        return f"TimeStampAuthority({self.chain[0].subject.rfc4514_string()!r})"
+
+    def respond(self, request: bytes, *, at: datetime, serial: int) -> bytes:
+        """Answer a DER TimeStampReq with a DER TimeStampResp; total: a request we cannot serve gets a refusal.
+
+        Args:
+            at: aware instant to stamp; whole seconds are kept, as the accuracy is one second.
+            serial: positive, never used before by this authority (RFC 3161 §2.4.2: unique).
+        """
+        try:
+            asked = tsp.TimeStampReq.load(request, strict=True)
+            failure = _failure(asked) or ("time_not_available" if outside_validity(self.chain[0], at) else None)
+        except MALFORMED:
+            failure = "bad_data_format"
+        if failure:
+            return _refusal(failure)
+        token = self._token(asked, at.astimezone(UTC).replace(microsecond=0), serial)
+        return bytes(tsp.TimeStampResp({"status": {"status": "granted"}, "time_stamp_token": token}).dump())
+
+    def _token(self, asked: tsp.TimeStampReq, at: datetime, serial: int) -> cms.ContentInfo:
+        info = {
+            "version": "v1", "policy": POLICY, "message_imprint": asked["message_imprint"], "serial_number": serial,
+            "gen_time": at, "accuracy": {"seconds": ACCURACY_S},
+        }
+        if asked["nonce"].native is not None:
+            info["nonce"] = asked["nonce"]
+        content = tsp.TSTInfo(info).dump()
+        leaf = asn1_x509.Certificate.load(self.chain[0].public_bytes(Encoding.DER))
+        attributes = _signed_attributes(content, leaf, at)
+        signer = cms.SignerInfo(
+            {
+                "version": "v1",
+                "sid": {"issuer_and_serial_number": {"issuer": leaf.issuer, "serial_number": leaf.serial_number}},
+                "digest_algorithm": {"algorithm": "sha256"},
+                "signed_attrs": attributes,
+                "signature_algorithm": {"algorithm": "sha256_ecdsa"},
+                "signature": self.key.sign(attributes.dump(), ec.ECDSA(hashes.SHA256())),
+            }
+        )
+        signed = {
+            "version": "v3",
+            "digest_algorithms": [{"algorithm": "sha256"}],
+            "encap_content_info": {"content_type": "tst_info", "content": core.ParsableOctetString(content)},
+            "signer_infos": [signer],
+        }
+        if asked["cert_req"].native:
+            ders = (item.public_bytes(Encoding.DER) for item in self.chain)
+            signed["certificates"] = [asn1_x509.Certificate.load(der) for der in ders]
+        return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed)})
+
+
+def _failure(asked: tsp.TimeStampReq) -> str | None:
+    """The PKIFailureInfo name for a request we do not serve (RFC 3161 §2.4.2), or None."""
+    imprint = asked["message_imprint"]
+    digest = imprint["hash_algorithm"]["algorithm"].native
+    if asked["version"].native != "v1":
+        return "bad_request"
+    if digest not in _DIGEST_LENGTHS:
+        return "bad_alg"
+    if len(imprint["hashed_message"].native) != _DIGEST_LENGTHS[digest]:
+        return "bad_data_format"
+    if asked["req_policy"].native not in (None, POLICY):
+        return "unaccepted_policy"
+    if asked["extensions"].native:
+        return "unaccepted_extensions"
+    return None
+
+
+def _signed_attributes(content: bytes, leaf: asn1_x509.Certificate, at: datetime) -> cms.CMSAttributes:
+    certificate_id = {
+        "hash_algorithm": {"algorithm": "sha256"},
+        "cert_hash": hashlib.sha256(leaf.dump()).digest(),
+        "issuer_serial": {
+            "issuer": [asn1_x509.GeneralName({"directory_name": leaf.issuer})], "serial_number": leaf.serial_number,
+        },
+    }
+    return cms.CMSAttributes(
+        [
+            cms.CMSAttribute({"type": "content_type", "values": ["tst_info"]}),
+            cms.CMSAttribute({"type": "signing_time", "values": [cms.Time({"utc_time": at})]}),
+            cms.CMSAttribute({"type": "message_digest", "values": [hashlib.sha256(content).digest()]}),
+            cms.CMSAttribute({"type": "signing_certificate_v2", "values": [{"certs": [certificate_id]}]}),
+        ]
+    )
+
+
+def _refusal(failure: str) -> bytes:
+    words = [f"request refused: {failure.replace('_', ' ')}"]
+    status = {"status": "rejection", "status_string": words, "fail_info": {failure}}
+    return bytes(tsp.TimeStampResp({"status": status}).dump())
+
+
+@contextmanager
+def serve(
+    tsa: TimeStampAuthority, host: str = "127.0.0.1", port: int = 0, *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Iterator[str]:
+    """Answer time stamp requests over HTTP (RFC 3161 §3.4) in background threads; gives the URL, ends with the
+    block.
+    """
+    handler = type("_Bound", (_Handler,), {"tsa": tsa, "clock": staticmethod(clock)})
+    server = ThreadingHTTPServer((host, port), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="tsa", daemon=True)
+    thread.start()
+    try:
+        yield f"http://{host}:{server.server_address[1]}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    tsa: ClassVar[TimeStampAuthority]
+    clock: ClassVar[Callable[[], datetime]]
+    timeout = 10.0
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        if self.headers.get_content_type() != _REQUEST or not length.isdigit() or int(length) > _MAX_REQUEST:
+            self.close_connection = True
+            self.send_error(400, f"send one {_REQUEST} of at most {_MAX_REQUEST} bytes")
+            return
+        body = self.rfile.read(int(length))
+        # 127 random bits are unique without a counter on disk; RFC 3161 allows serial numbers up to 160
+        reply = self.tsa.respond(body, at=type(self).clock(), serial=secrets.randbits(127) | 1)
+        self.send_response(200)
+        self.send_header("Content-Type", _REPLY)
+        self.send_header("Content-Length", str(len(reply)))
+        self.end_headers()
+        self.wfile.write(reply)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
+        """Quiet: the caller's own log says what was stamped."""
+
+
+def ask(url: str, message: bytes, *, nonce: int, at: datetime, timeout_s: float = 10.0) -> bytes:
+    """Get a time stamp token for a message from an authority, and make sure that it answers this question.
+
+    The token repeats the nonce, covers the message, holds, and its time is within five minutes of `at`; whether
+    anybody trusts the authority is for `check_token` to say. No redirects are followed, no proxy is used.
+    Raises:
+        TimeStampError: unreachable, refused, or a lie in one of these.
+    """
+    token = parse_response(_post(url, request(message, nonce=nonce), timeout_s), nonce=nonce)
+    stamp = check_token(token, message, (), at=at)
+    if stamp.state is TimeState.INVALID or stamp.at is None:
+        raise TimeStampError(f"the authority's answer does not hold: {stamp.reason}")
+    if abs(stamp.at - at) > CLOCK_SKEW:
+        raise TimeStampError(f"the authority's clock says {stamp.at:%Y-%m-%d %H:%M:%S}, ours {at:%Y-%m-%d %H:%M:%S}")
+    return token
+
+
+def probe(url: str, timeout_s: float) -> bool:
+    """Whether an authority is up and answers properly, by stamping 32 random bytes. Any failure is False."""
+    try:
+        ask(url, secrets.token_bytes(32), nonce=secrets.randbits(63), at=datetime.now(UTC), timeout_s=timeout_s)
+    except TimeStampError:
+        return False
+    return True
+
+
+def _post(url: str, body: bytes, timeout_s: float) -> bytes:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or parts.hostname is None:
+            raise TimeStampError(f"{url} is no http address")
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.hostname, parts.port, timeout=timeout_s)
+    except ValueError as error:
+        raise TimeStampError(f"{url} is no http address") from error
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    try:
+        connection.request("POST", target, body, {"Content-Type": _REQUEST, "Accept": _REPLY})
+        response = connection.getresponse()
+        answer = response.read(MAX_TOKEN + 1)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise TimeStampError(f"no answer from {url}: {error or type(error).__name__}") from error
+    finally:
+        connection.close()
+    if response.status != 200 or len(answer) > MAX_TOKEN:
+        raise TimeStampError(f"{url} answered HTTP {response.status}, {len(answer)} bytes")
+    return answer
