@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +29,7 @@ from provenance.errors import DatabaseUnavailableError, SchemaError
 _BUSY_MS = 5_000
 _MIGRATION_BUSY_MS = 60_000
 _MIGRATION_LOCK = 0x436F6C6F70686F6E  # "Colophon" in ASCII: PostgreSQL's advisory locks are named by one bigint
+_ALEMBIC = threading.Lock()  # it keeps the step it is at in a global
 _SECRETS = frozenset({"password", "sslpassword", "passfile", "sslkey"})
 _WRITES = "colophon_writes"
 
@@ -39,7 +43,8 @@ def connect(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except (exc.ArgumentError, ValueError):
-        raise DatabaseUnavailableError(url.partition(":")[0][:32], "not a database URL") from None
+        shown = url[:200] if "@" not in url else url.partition(":")[0] + ":…"  # before an @ there may be a password
+        raise DatabaseUnavailableError(shown, "not a database URL") from None
     backend = parsed.drivername.partition("+")[0]
     if backend == "sqlite":
         return _sqlite(parsed)
@@ -85,7 +90,8 @@ def migrate(engine: Engine) -> tuple[str, ...]:
         if have is not None and have not in {step.revision for step in script.walk_revisions()}:
             raise SchemaError(have, need)
         steps = tuple(step.revision for step in script.iterate_revisions(need, have or "base"))
-        command.upgrade(configuration(connection), need)
+        with _ALEMBIC:
+            command.upgrade(configuration(connection), need)
     return steps[::-1]
 
 
@@ -150,14 +156,11 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(raw: Any, record: Any) -> None:
         raw.isolation_level = None  # the driver's own BEGINs are off: `begin` below says them
-        for pragma in (
-            f"busy_timeout={_BUSY_MS}",  # first, so that the switch to WAL may wait as well
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "recursive_triggers=ON",  # else INSERT OR REPLACE deletes without asking the triggers
-        ):
-            raw.execute(f"PRAGMA {pragma}")
+        raw.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        _enter_wal(raw)
+        raw.execute("PRAGMA synchronous=FULL")
+        raw.execute("PRAGMA foreign_keys=ON")
+        raw.execute("PRAGMA recursive_triggers=ON")  # else INSERT OR REPLACE deletes without asking the triggers
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -165,6 +168,20 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def _enter_wal(raw: Any) -> None:
+    """Switch a file to WAL, where it stays. Where another does so at this moment, SQLite says "locked" and waits for none."""
+    give_up = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            raw.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _postgresql(url: URL) -> Engine:
