@@ -1,0 +1,153 @@
+"""Measure how a copy's content agrees with its reference, and say what that means."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from provenance.fit import pose as poses
+from provenance.fit.align import Alignment, align
+from provenance.fit.compare import Canvas, Evidence, canvas, evidence, tone_matched
+from provenance.fit.pose import Field, Gray, Pose
+from provenance.fit.regions import SEED, regions
+from provenance.fit.result import NOT_ALIGNED, Agreement, Fit, Hint
+from provenance.fit.texture import is_plain
+
+READ_SIDE = 1600         # px; a larger copy is reduced first: the reference has no more to say
+HEAT_SIDE = 192          # cells on the long side of the copy
+# disagreement, in multiples of the picture's own noise, at which a pixel counts as changed (tests/bench/fit.py)
+FINE, COARSE, COLOUR = 2.2, 2.2, 3.2
+LIKE = 0.35              # least ZNCC of a textured pixel that agrees; foreign content lies around 0
+FOREIGN_BELOW = 0.5      # score; other photos that were forced into alignment reach less
+MAX_HINT = 1e3           # no picture is enlarged a thousand times; also keeps NaN and infinity out
+PLAIN_TOLERANCE = 14.0   # RGB distance up to which a colour of a plain picture counts as the same
+PLAIN_CEILING = 0.75     # a plain picture's best score: its colours agree, and that is all that can be said
+
+
+def measure(
+    copy_rgb: NDArray[np.uint8],
+    reference_rgb: NDArray[np.uint8],
+    *,
+    full_size: tuple[int, int] | None = None,
+    hint: Hint | None = None,
+) -> Fit:
+    """Return how well a copy's content agrees with its reference, and where not.
+
+    Pictures without detail (a blank page, a gradient) cannot be aligned; if both are plain, only their colours are
+    compared, `textured` is 0 and the score stays below `PLAIN_CEILING`.
+
+    Args:
+        copy_rgb: The copy, sRGB, upright, shape (H, W, 3), uint8.
+        reference_rgb: What was stored at registration, reduced and lossy; the same form.
+        full_size: Registered (width, height), px; default: the reference's own. Only `scale` and `hint` refer to it.
+        hint: What the mark told of the copy's geometry.
+    Raises:
+        ValueError: an array of another shape or type, an empty one, a full size below 1.
+    """
+    for name, array in (("copy", copy_rgb), ("reference", reference_rgb)):
+        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
+            raise ValueError(f"{name}: want a non-empty uint8 array (H, W, 3), got {array.dtype} {array.shape}")
+    height, width = reference_rgb.shape[:2]
+    full = (width, height) if full_size is None else full_size
+    if min(full) < 1:
+        raise ValueError(f"full_size must be positive, got {full}")
+    size, down = poses.reduced(copy_rgb.shape, READ_SIDE)
+    copy = np.asarray(cv2.resize(copy_rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    to_full = poses.resizing(full[0] / width, full[1] / height)
+    linear = None
+    if hint is not None and all(abs(v) < MAX_HINT for v in hint.matrix):
+        linear = down[:2, :2] @ np.array(hint.matrix, dtype=np.float64).reshape(2, 2) @ to_full[:2, :2]
+    copy_luma, ref_luma = _luma(copy), _luma(reference_rgb)
+    found = align(copy_luma, ref_luma, linear)
+    if found is not None:
+        return _compared(copy, reference_rgb, found, poses.inverse(down), poses.inverse(to_full))
+    if is_plain(copy_luma) and is_plain(ref_luma):
+        return _plain(copy, reference_rgb, size[0] / full[0] / down[0, 0])
+    return NOT_ALIGNED
+
+
+def classify(fit: Fit) -> Agreement:
+    """Say what a fit means.
+
+    FOREIGN: the reference was not found in the copy, or less than half of the compared area agrees: this is another
+        picture, whatever its mark says.
+    CHANGED: it was found, and some region says something else.
+    FITS: it was found and nothing disagrees beyond what re-encoding explains. Borders, crops and collages are no
+        change: `coverage` and `kept` tell of them.
+    """
+    if not fit.aligned or fit.score < FOREIGN_BELOW:
+        return Agreement.FOREIGN
+    return Agreement.CHANGED if fit.changes else Agreement.FITS
+
+
+def fits(fit: Fit) -> bool:
+    """Whether nothing in the copy disagrees with the reference."""
+    return classify(fit) is Agreement.FITS
+
+
+def _luma(rgb: NDArray[np.uint8]) -> Gray:
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY), dtype=np.float32)
+
+
+def _compared(copy: NDArray[np.uint8], ref: NDArray[np.uint8], found: Alignment, up: Pose, from_full: Pose) -> Fit:
+    c = canvas(copy, ref, found.pose)
+    if c is None:
+        return NOT_ALIGNED
+    seen = evidence(c, tone_matched(c))
+    heat = _heat(seen)
+    over_copy = _over_copy(heat, c, copy.shape)
+    middle = poses.apply(poses.inverse(from_full), poses.centre(ref.shape)[None])[0]
+    scale, rotation, flipped = _handling(up @ found.pose @ from_full, middle)
+    compared = max(int(c.seen.sum()), 1)
+    area = poses.overlap(found.pose, ref.shape, copy.shape)
+    kept = poses.overlap(poses.inverse(found.pose), copy.shape, ref.shape)
+    return Fit(
+        score=float(_agrees(heat, seen)[c.seen].sum() / compared),
+        aligned=True,
+        coverage=min(1.0, area / (copy.shape[0] * copy.shape[1])),
+        kept=min(1.0, kept / (ref.shape[0] * ref.shape[1])),
+        scale=scale,
+        rotation_deg=rotation,
+        flipped=flipped,
+        textured=float((seen.textured & c.seen).sum() / compared),
+        changes=regions(over_copy),
+        heat=over_copy,
+    )
+
+
+def _handling(pose: Pose, middle: NDArray[np.float64]) -> tuple[float, float, bool]:
+    """Scale, clockwise turn in degrees and flip of a pose at a point of the reference."""
+    linear = poses.linear_at(pose, middle)
+    flipped = bool(np.linalg.det(linear) < 0)
+    turned = linear @ np.diag([-1.0, 1.0]) if flipped else linear
+    angle = float(np.degrees(np.arctan2(turned[1, 0] - turned[0, 1], turned[0, 0] + turned[1, 1])))
+    return poses.scale_of(linear), 180.0 if angle <= -180 else angle, flipped
+
+
+def _heat(seen: Evidence) -> Field:
+    """Disagreement 0–1 per canvas pixel, .5 at the threshold of the strongest of the three."""
+    strongest = np.maximum(np.maximum(seen.fine / FINE, seen.coarse / COARSE), seen.colour / COLOUR)
+    return np.asarray(strongest**2 / (1 + strongest**2), dtype=np.float32)
+
+
+def _agrees(heat: Field, seen: Evidence) -> NDArray[np.bool_]:
+    """Unchanged, and correlating where there is texture: the yardstick adapts to the picture, this does not."""
+    return np.asarray((heat < SEED) & (~seen.textured | (seen.likeness > LIKE)))
+
+
+def _over_copy(heat: Field, c: Canvas, shape: tuple[int, ...]) -> Field:
+    """Bring canvas heat to a grid over the whole copy, NaN where nothing was compared."""
+    size, down = poses.reduced(shape, HEAT_SIDE)
+    to_grid, frame = down @ poses.inverse(c.from_copy), (size[1], size[0])
+    weight = poses.warp(c.seen.astype(np.float32), to_grid, frame) * poses.covered(heat.shape, to_grid, frame)
+    grid = poses.warp(np.where(c.seen, heat, 0).astype(np.float32), to_grid, frame)
+    return np.where(weight > 0.5, np.clip(grid / np.maximum(weight, 0.5), 0, 1), np.nan).astype(np.float32)
+
+
+def _plain(copy: NDArray[np.uint8], ref: NDArray[np.uint8], scale: float) -> Fit:
+    """Compare two pictures without detail: how much of the copy has a colour that the reference has, too."""
+    a, b = (poses.shrink(p.astype(np.float32), 24)[0].reshape(-1, 3) for p in (copy, ref))
+    nearest = np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=2)).min(axis=1)
+    same = float((nearest < PLAIN_TOLERANCE).mean())
+    return Fit(PLAIN_CEILING * same, same > 0, 1.0, 1.0, scale, 0.0, False, 0.0, (), None)
