@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from keys.errors import KeysError, SigningRefusedError
+from keys.errors import KeyFileError, KeysError, SigningRefusedError, UnknownSignerError
 from provenance.errors import (
     BudgetError,
     DamagedMediaError,
@@ -23,7 +23,13 @@ from provenance.errors import (
     UnavailableError,
     UnsupportedMediaError,
 )
-from watermark.errors import WatermarkError
+from watermark.errors import (
+    CarrierTooSmallError,
+    MediaDecodeError,
+    UnknownEngineError,
+    UnsupportedError,
+    WatermarkError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,8 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (InputError, lambda e: Problem("unusable", e.why, e.where)),
     (OutputError, lambda e: Problem("unwritable", e.why, e.where)),
     (SigningError, lambda e: Problem("not-signed", e.why, e.where)),
+    (KeyFileError, lambda e: Problem("key-file", e.why, str(e.path))),
+    (UnknownSignerError, lambda e: Problem("unknown-key", e.why, e.ref)),
     (SigningRefusedError, lambda e: Problem("refused", e.why)),
     (BudgetError, lambda e: Problem("over-budget", f"stopped: it would need more {e.limit} than a file may", e.what)),
     (UnavailableError, lambda e: Problem("unavailable", f"does not answer; try again in {e.retry_after_s} s", e.which)),
@@ -78,6 +86,10 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (NotFoundError, lambda e: Problem("not-found", f"no such {e.what} is known here", e.id)),
     (ProvenanceError, lambda e: Problem("failed", str(e))),
     (KeysError, lambda e: Problem("keys", str(e))),
+    (MediaDecodeError, lambda e: Problem("damaged", e.what, e.where)),
+    (UnsupportedError, lambda e: Problem("unsupported", e.what)),
+    (UnknownEngineError, lambda e: Problem("unknown-mark", "no mark of that name; try auto or none", e.alg)),
+    (CarrierTooSmallError, lambda e: Problem("too-small", f"too small to carry a mark ({e}); --mark none signs it without")),
     (WatermarkError, lambda e: Problem("mark", str(e))),
     (click.UsageError, lambda e: Problem("usage", _usage(e))),
     (click.ClickException, lambda e: Problem("usage", e.format_message())),

@@ -18,7 +18,7 @@ PATH = click.Path(path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-class Instant(click.ParamType):
+class Instant(click.ParamType[Any, Any]):
     """An ISO 8601 date or date and time; without a zone it is UTC."""
 
     name = "time"
@@ -33,7 +33,7 @@ class Instant(click.ParamType):
         return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
-class Known(click.ParamType):
+class Known(click.ParamType[Any, Any]):
     """A word of a table that is imported only when a word is given; a wrong one is told the right ones."""
 
     def __init__(self, what: str, table: Callable[[], Iterable[str]]) -> None:
@@ -58,7 +58,7 @@ def edit_actions() -> Iterable[str]:
     return EDIT_ACTIONS
 
 
-def command(name: str, *, example: str) -> Callable[[Callable[..., int]], click.Command]:
+def declare(name: str, *, example: str) -> Callable[[Callable[..., int]], click.Command]:
     """Declare a command. Its function gets `terminal`, `home` and its own parameters, and returns an exit code.
 
     Args:
@@ -66,7 +66,7 @@ def command(name: str, *, example: str) -> Callable[[Callable[..., int]], click.
         example: Lines for the help page, without a prompt.
     """
 
-    def declare(function: Callable[..., int]) -> click.Command:
+    def make(function: Callable[..., int]) -> click.Command:
         @wraps(function)
         def run(as_json: bool, home: Path | None, **parameters: Any) -> int:
             chosen = home or click.get_current_context().find_root().obj
@@ -80,7 +80,7 @@ def command(name: str, *, example: str) -> Callable[[Callable[..., int]], click.
         ]
         return made
 
-    return declare
+    return make
 
 
 def now() -> datetime:

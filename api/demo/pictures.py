@@ -11,6 +11,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 PLATFORM_SIDE = 1080
 PLATFORM_QUALITY = 75
+AMPLIFIED = 20
+_REPORT_SIDE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,19 @@ def with_copied_mark(before: Image.Image, after: Image.Image, other: Image.Image
     fitted = ImageOps.fit(other, after.size, Image.Resampling.LANCZOS)
     mark = _values(after) - _values(before.resize(after.size))
     return Image.fromarray(np.clip(np.rint(_values(fitted) + mark), 0, 255).astype(np.uint8))
+
+
+def difference(before: Image.Image, after: Image.Image) -> Image.Image:
+    """What was added to a photo, amplified, on middle grey."""
+    added = _values(after) - _values(before)
+    return Image.fromarray(np.clip(np.rint(128 + AMPLIFIED * added), 0, 255).astype(np.uint8))
+
+
+def small(image: Image.Image) -> bytes:
+    """A JPEG for a report, at most 1024 pixels long."""
+    copy = image.copy()
+    copy.thumbnail((_REPORT_SIDE, _REPORT_SIDE), Image.Resampling.LANCZOS)
+    return jpeg(copy, 85)
 
 
 def _toned(piece: Image.Image, around: Image.Image) -> Image.Image:

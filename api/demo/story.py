@@ -11,13 +11,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from PIL import Image
-
-from api.demo.pictures import Oval, as_on_a_platform, jpeg, upright, with_another_head, with_copied_mark
+from api.demo.pictures import (
+    AMPLIFIED,
+    Oval,
+    as_on_a_platform,
+    difference,
+    jpeg,
+    small,
+    upright,
+    with_another_head,
+    with_copied_mark,
+)
 from api.wiring import House
 from provenance.capture import SignRequest, Signed, sign
 from provenance.verdict import Status
-from provenance.verify import Verification, verify
+from provenance.verify import Pictures, Verification, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +46,32 @@ class Cast:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture of a step: a small JPEG and what it is of."""
+
+    caption: str
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One turn of the story.
 
     Attributes:
-        name: Short, for the table.
-        done: What was done to the file, one sentence.
+        title: What was done, in few words.
+        done: The same in a sentence.
         file: The file that was verified.
         verification: What came out.
         expected: The statuses that keep the story's promise.
+        figures: In the order in which they are looked at.
     """
 
-    name: str
+    title: str
     done: str
     file: Path
     verification: Verification
     expected: frozenset[Status]
+    figures: tuple[Figure, ...]
 
     @property
     def status(self) -> Status:
@@ -71,44 +89,52 @@ def tell(house: House, cast: Cast, folder: Path, *, clock: Callable[[], datetime
         ProvenanceError, KeysError, WatermarkError: a step could not be done at all.
     """
 
-    def look(name: str, done: str, file: Path, *expected: Status) -> Step:
+    def look(title: str, done: str, file: Path, *expected: Status, before: tuple[Figure, ...] = ()) -> Step:
         found = verify(file, house.desk, at=clock(), pictures=True)
-        return Step(name, done, file, found, frozenset(expected))
+        return Step(title, done, file, found, frozenset(expected), (*before, *_figures(found.pictures)))
 
-    signed = _sign(house, cast.portrait, folder / "signed.jpg", clock())
-    yield look("signed", _how_signed(signed), signed.path, Status.TRUSTED, Status.VALID)
+    portrait, stranger, bystander = (upright(path.read_bytes()) for path in (cast.portrait, cast.stranger, cast.bystander))
+
+    signed = sign(SignRequest(source=cast.portrait, destination=folder / "signed.jpg"), house.studio(), at=clock())
+    marked = upright(signed.path.read_bytes())
+    before = (
+        Figure("before", small(portrait)),
+        Figure(f"what the mark added, {AMPLIFIED} times as strong", small(difference(portrait, marked))),
+    )
+    yield look("marked and signed", _how_signed(signed), signed.path, Status.TRUSTED, Status.VALID, before=before)
 
     shared = folder / "shared.jpg"
     shared.write_bytes(as_on_a_platform(signed.path.read_bytes()))
-    yield look("shared", _how_shared(shared), shared, Status.RECOVERED)
+    copy = upright(shared.read_bytes())
+    done = f"As a platform would: resized to {copy.width} × {copy.height}, JPEG at quality 75, all metadata stripped."
+    yield look("shared on a platform", done, shared, Status.RECOVERED)
 
     forged = folder / "forged.jpg"
-    stranger = upright(cast.stranger.read_bytes())
-    forged.write_bytes(jpeg(with_another_head(upright(shared.read_bytes()), stranger, cast.head, cast.other), 88))
-    yield look("forged", "Another head was pasted into that copy, its tone matched, its edge made soft.", forged, Status.ALTERED)
+    forged.write_bytes(jpeg(with_another_head(copy, stranger, cast.head, cast.other), 88))
+    done = "In a copy of that copy another head was put on these shoulders: tone matched, edge soft."
+    yield look("another head pasted in", done, forged, Status.ALTERED)
 
     unmarked = folder / "unmarked.jpg"
     unmarked.write_bytes(as_on_a_platform(cast.bystander.read_bytes()))
-    yield look("unmarked", "A photo that nobody ever signed went the same way.", unmarked, Status.NONE)
+    done = "Another photo, never marked and never signed, went through the same platform."
+    yield look("a photo nobody signed", done, unmarked, Status.NONE)
 
     copied = folder / "copied-mark.jpg"
-    photos = (upright(path.read_bytes()) for path in (cast.portrait, signed.path, cast.bystander))
-    copied.write_bytes(jpeg(with_copied_mark(*photos), 92))
-    done = "The mark was lifted off the signed photo and laid over that other photo."
-    yield look("copied mark", done, copied, Status.CONFLICT)
+    copied.write_bytes(jpeg(with_copied_mark(portrait, marked, bystander), 92))
+    done = "Somebody who had the portrait before and after lifted the mark off and laid it over that photo."
+    yield look("the mark copied onto it", done, copied, Status.CONFLICT)
 
 
-def _sign(house: House, source: Path, destination: Path, at: datetime) -> Signed:
-    return sign(SignRequest(source=source, destination=destination), house.studio(), at=at)
+def _figures(pictures: Pictures) -> Iterator[Figure]:
+    if pictures.copy:
+        yield Figure("the file", pictures.copy)
+    if pictures.reference:
+        yield Figure("what its mark leads to", pictures.reference)
+    if pictures.changes:
+        yield Figure("where they differ", pictures.changes)
 
 
 def _how_signed(signed: Signed) -> str:
     mark = "an invisible mark was embedded, then the photo" if signed.binding else "the photo"
     stamp = {"trusted": "and time-stamped", "queued": "with its time stamp still to come"}
     return f"As a camera would: {mark} was signed {stamp.get(signed.time_state, 'without a time stamp')}."
-
-
-def _how_shared(file: Path) -> str:
-    with Image.open(file) as image:
-        width, height = image.size
-    return f"As a platform would: resized to {width} × {height}, JPEG at quality 75, all metadata stripped."

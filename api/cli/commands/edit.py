@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from api.cli.options import PATH, Known, command, edit_actions, now
+from api.cli.options import PATH, Known, declare, edit_actions, now
 from api.cli.terminal import Terminal
 
 
-@command("edit", example="colophon edit signed.jpg cropped.jpg -o child.jpg --action c2pa.cropped")
+@declare("edit", example="colophon edit signed.jpg cropped.jpg -o child.jpg --action c2pa.cropped")
 @click.argument("parent", type=PATH)
 @click.argument("edited", type=PATH)
 @click.option("-o", "--output", required=True, type=PATH, help="Where the signed child goes.")
@@ -23,9 +23,7 @@ from api.cli.terminal import Terminal
     help="What was done, in the standard's word; may repeat.",
 )
 @click.option("--key", metavar="REF", help="Which key signs; default: the key of this home.")
-@click.option(
-    "--mark", default="auto", show_default=True, type=click.Choice(["auto", "none"]), help="Keep or renew the mark."
-)
+@click.option("--mark", default="auto", show_default=True, type=click.Choice(["auto", "none"]), help="Keep or renew the mark.")
 @click.option("--redact", multiple=True, type=click.Choice(["gps"]), help="Camera metadata to leave out.")
 @click.option("--no-register", is_flag=True, help="Keep no record.")
 @click.option("--offline", is_flag=True, help="Ask no time stamp authority now; the stamp is queued.")
@@ -51,7 +49,7 @@ def command(
     from api.cli.signed import print_signed
     from provenance.edit import EditRequest, edit
 
-    with open_house(terminal, home, signing=True, offline=offline) as house:
+    with open_house(terminal, home, signing=True) as house:
         request = EditRequest(
             parent=parent,
             edited=edited,
@@ -62,7 +60,7 @@ def command(
             register=not no_register,
             title=None,
         )
-        signed = edit(request, house.studio(key), at=now())
+        signed = edit(request, house.studio(key, offline=offline), at=now())
     if not terminal.as_json:
         print_signed(terminal, [signed])
     return finish(terminal, {"path": str(output), "signed": signed.as_dict()}, 0)

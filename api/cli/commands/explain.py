@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.options import PATH, Instant, command, now
+from api.cli.options import PATH, Instant, declare, now
 from api.cli.terminal import Row, Terminal
 
 if TYPE_CHECKING:
     from provenance.verdict import Verdict
 
 
-@command("explain", example="colophon explain photo.jpg")
+@declare("explain", example="colophon explain photo.jpg")
 @click.argument("file", type=PATH)
 @click.option("--at", type=Instant(), help="Judge as of this instant; default: now.")
 @click.option("--trust", type=PATH, metavar="FILE", help="PEM file of trust anchors to use instead of this home's.")
@@ -35,11 +35,12 @@ def command(
     Exit codes as of `verify`. With --json, the document is the verdict itself.
     """
     from api.cli.app import finish
-    from api.cli.house import open_house
+    from api.cli.house import desk_trusting, open_house
     from provenance.verify import verify
 
-    with open_house(terminal, home, offline=offline, trust=trust) as house:
-        verdict = verify(file, house.desk, at=at or now(), sidecar=sidecar).verdict
+    with open_house(terminal, home) as house:
+        desk = desk_trusting(house.desk, trust, today=now())
+        verdict = verify(file, desk, at=at or now(), sidecar=sidecar).verdict
     if not terminal.as_json:
         account(terminal, file, verdict)
     return finish(terminal, {"path": str(file), **verdict.as_dict()}, verdict.status.exit_code)

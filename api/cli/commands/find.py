@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.options import PATH, command
+from api.cli.options import PATH, declare
 from api.cli.terminal import Cell, Terminal
 from api.cli.words import chance, moment, percent
 
@@ -23,7 +23,7 @@ _AGREEMENT = {
 }
 
 
-@command("find", example="colophon find screenshot.png")
+@declare("find", example="colophon find screenshot.png")
 @click.argument("file", type=PATH)
 @click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 50), help="How many to list.")
 def command(terminal: Terminal, home: Path | None, file: Path, limit: int) -> int:
@@ -43,7 +43,7 @@ def command(terminal: Terminal, home: Path | None, file: Path, limit: int) -> in
             terminal.table(("", "asset", "found by", "content", "signed by"), body)
         else:
             terminal.line("Nothing registered here was found. That proves nothing about the file.")
-    document = {"path": str(file), "matches": [_plain(match) for match in matches]}
+    document = {"path": str(file), "matches": [match.as_dict() for match in matches]}
     return finish(terminal, document, FOUND if matches else NOTHING)
 
 
@@ -55,7 +55,7 @@ def _row(index: int, match: Match) -> tuple[Cell, ...]:
         Cell(role, "strong"),
         Cell(match.asset.asset_id),
         Cell(_how(match)),
-        Cell(_AGREEMENT[match.agreement] + fit, style),
+        Cell(_AGREEMENT.get(match.agreement, match.agreement) + fit, style),
         Cell(f"{match.asset.signer_name}, {moment(match.asset.signed_at)}"),
     )
 
@@ -66,23 +66,3 @@ def _how(match: Match) -> str:
     if match.distance is not None:
         return f"{match.how}, {match.distance} of 256 bits differ"
     return match.how
-
-
-def _plain(match: Match) -> dict[str, object]:
-    from provenance.verdict import iso
-
-    return {
-        "asset": {
-            "id": match.asset.asset_id,
-            "sha256": match.asset.sha256,
-            "media_type": match.asset.media_type,
-            "manifest_id": match.asset.manifest_id,
-            "signer": match.asset.signer_name,
-            "signed_at": iso(match.asset.signed_at),
-        },
-        "how": match.how,
-        "p_false": match.p_false,
-        "distance": match.distance,
-        "fit": match.fit,
-        "agreement": match.agreement,
-    }

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.options import FOLDER, PATH, Known, command, now, source_types
+from api.cli.options import FOLDER, PATH, Known, declare, now, source_types
 from api.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from provenance.capture import Signed
 
 
-@command(
+@declare(
     "sign",
     example="colophon sign photo.jpg -o signed.jpg\ncolophon sign *.jpg --to signed/ --redact gps",
 )
@@ -60,8 +60,8 @@ def command(
     from api.cli.signed import print_signed
     from provenance.capture import SignRequest, sign
 
-    with open_house(terminal, home, signing=True, offline=offline) as house:
-        studio = house.studio(key)
+    with open_house(terminal, home, signing=True) as house:
+        studio = house.studio(key, offline=offline)
 
         def work(path: Path) -> Signed:
             request = SignRequest(

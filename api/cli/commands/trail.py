@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.options import command as _command
+from api.cli.options import declare
 from api.cli.terminal import Cell, Row, Terminal
 from api.cli.words import moment, short
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from provenance.store.registry import AssetRecord, TrailEntry
 
 FOUND, NOTHING = 0, 3
+_SAME = ("fits", "changed")
 
 
 @click.group("trail")
@@ -29,7 +30,7 @@ def command() -> None:
     """
 
 
-@_command("show", example="colophon trail show signed.jpg\ncolophon trail show 3f0c1d… --json")
+@declare("show", example="colophon trail show signed.jpg\ncolophon trail show 3f0c1d… --json")
 @click.argument("asset", metavar="ASSET|FILE")
 def show(terminal: Terminal, home: Path | None, asset: str) -> int:
     """List the entries of an asset and of what it was made from, oldest first.
@@ -52,18 +53,30 @@ def show(terminal: Terminal, home: Path | None, asset: str) -> int:
 
 
 def _resolve(house: House, named: str) -> AssetRecord | None:
-    """By id; else by the bytes of a file; else by what the file can be recognised by."""
+    """By id; else by the bytes of a file; else by what the file can be recognised by.
+
+    Raises:
+        InputError: neither an id nor a file.
+    """
+    from provenance.errors import InputError, UnsupportedMediaError
+
     record = house.registry.asset(named)
-    path = Path(named)
-    if record is not None or not path.exists():
+    if record is not None:
         return record
+    path = Path(named)
+    if not path.is_file():
+        raise InputError(named, "neither a file nor the id of an asset that is known here")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     record = house.registry.by_sha256(digest)
     if record is None:
         from provenance.find import find
 
-        record = next((match.asset for match in find(path, house.desk, limit=1) if match.agreement != "foreign"), None)
+        try:
+            matches = find(path, house.desk)
+        except UnsupportedMediaError:  # nothing but its bytes can be searched for
+            return None
+        record = next((match.asset for match in matches if match.agreement in _SAME), None)
     return record
 
 

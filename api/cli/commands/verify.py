@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.options import PATH, Instant, command, now
+from api.cli.options import PATH, Instant, declare, now
 from api.cli.terminal import Cell, Terminal, status_style
 from api.cli.words import count
 
@@ -23,7 +23,7 @@ _RECORDINGS = "mp4 m4v mov avi wav mp3 m4a flac ogg"
 MEDIA = frozenset(f".{name}" for name in f"{_PICTURES} {_RECORDINGS}".split())
 
 
-@command(
+@declare(
     "verify",
     example="colophon verify photo.jpg\ncolophon verify -r inbox/ --at 2026-11-21T10:00:00Z --json",
 )
@@ -57,18 +57,19 @@ def command(
         raise click.UsageError("--sidecar belongs to one file")
     from api.cli.app import finish
     from api.cli.batch import each
-    from api.cli.house import open_house
+    from api.cli.house import desk_trusting, open_house
     from api.cli.verdicts import row
     from provenance.verify import verify
 
     instant = at or now()
     files = walk(terminal, paths) if recursive else list(paths)
-    with open_house(terminal, home, offline=offline, trust=trust) as house:
+    with open_house(terminal, home) as house:
+        desk = desk_trusting(house.desk, trust, today=now())
         batch = each(
             terminal,
             "Verifying",
             files,
-            lambda path: verify(path, house.desk, at=instant, sidecar=sidecar, marks=not no_marks).verdict,
+            lambda path: verify(path, desk, at=instant, sidecar=sidecar, marks=not no_marks).verdict,
         )
     if not terminal.as_json:
         if len(files) == 1 and batch.done:
