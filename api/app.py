@@ -1,0 +1,141 @@
+"""The application: routes, limits and pages put together around one opened house."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from api import describe, problems, uploads
+from api.gate import Gate
+from api.idempotency import Once
+from api.outbox import KEPT_S, Outbox
+from api.routes import assets, feed, health, pages, sign, verify
+from api.routes.common import API, problem_response
+from api.settings import Settings
+from api.turns import Turns
+from api.wiring import House, open_house
+from keys.errors import KeysError
+from keys.keystore import init_development
+from keys.service import spawn
+from provenance.errors import ProvenanceError
+from watermark.errors import WatermarkError
+
+_SMALL_BODY = 256 << 10  # 500 ids of 512 bytes
+_FORM_ROOM = 64 << 10  # the other fields and the multipart headers, on top of the file
+_PATIENCE = 16  # pieces of work in line for each one under way
+
+
+class Colophon(FastAPI):
+    """FastAPI behind our gate, with our description."""
+
+    hosts: Sequence[str] = ()
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Gate(super().build_middleware_stack(), hosts=self.hosts)
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            routes = [*self.routes, *describe.router.routes]
+            about = {"title": self.title, "version": self.version, "summary": self.summary, "description": self.description}
+            self.openapi_schema = describe.complete(get_openapi(**about, routes=routes))
+        return self.openapi_schema
+
+
+def create_app(house: House | Settings, *, hosts: Sequence[str] = ()) -> FastAPI:
+    """Return the service around a house that is open, or around settings: then it opens one at start and closes it at the end.
+
+    Args:
+        house: What the routes work with.
+        hosts: Host names to answer to; none for any. Name them where no proxy checks, so that a page in a browser cannot
+            reach a service on its own machine under a name that points there.
+    """
+    settings = house if isinstance(house, Settings) else house.settings
+    app = Colophon(
+        title="Colophon",
+        version=describe.VERSION,
+        summary="Signs media, verifies it, recovers what was stripped, and says at display time what is known.",
+        description=describe.DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # FastAPI's page loads scripts from elsewhere; ours is pages.py
+        redoc_url=None,
+        lifespan=_lifespan(house),
+        max_body_size=_SMALL_BODY,
+    )
+    app.hosts = tuple(hosts)
+    app.state.turns = Turns(settings.worker_count, settings.worker_count * _PATIENCE)
+    app.state.outbox = Outbox(settings.home / "outbox")
+    app.state.once = Once()
+    if isinstance(house, House):
+        app.state.house = house
+    app.add_route("/healthz", health.healthz, methods=["GET"])
+    app.add_route(f"{API}/feed/status", feed.statuses, methods=["GET", "POST"])
+    largest = (settings.upload_limit_mb << 20) + _FORM_ROOM
+    for router in (sign.router, verify.router):
+        app.include_router(
+            router,
+            prefix=API,
+            tags=["media"],
+            max_body_size=largest,
+            form_limits={"max_files": 1, "max_fields": 8, "max_part_size": 4096},
+        )
+    app.include_router(assets.router, prefix=API, tags=["assets"])
+    pages.mount(app, upload_limit_mb=settings.upload_limit_mb)
+    _answer_errors(app)
+    return app
+
+
+@contextlib.contextmanager
+def serving_house(settings: Settings) -> Iterator[House]:
+    """Open a house whose keys are held by a process of their own, reached through a socket that only this user can open."""
+    init_development(settings.keys_folder, now=datetime.now(UTC))
+    # its own short folder: a socket's path may have some hundred bytes, and two services may share a home
+    with (
+        tempfile.TemporaryDirectory(prefix="colophon-") as folder,
+        spawn(settings.keys_folder, Path(folder) / "keys" / "socket") as signer,
+        open_house(settings, signer_override=signer) as house,
+    ):
+        yield house
+
+
+def _lifespan(house: House | Settings) -> Any:
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with contextlib.ExitStack() as stack:
+            if isinstance(house, Settings):
+                app.state.house = stack.enter_context(serving_house(house))
+            uploads.sweep(app.state.house.settings.home / "incoming", KEPT_S)
+            yield
+
+    return lifespan
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Errors of ours and of the framework become problem documents here; whatever else escapes, at the gate."""
+
+    async def ours(request: Request, error: Exception) -> Response:
+        return problem_response(request, problems.of_error(error))
+
+    async def frameworks(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return problem_response(request, problems.of_status(error.status_code, headers=error.headers))
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return problem_response(request, problems.of_fields(error.errors()))
+
+    for kind in (problems.ProblemError, ProvenanceError, KeysError, WatermarkError, Exception):
+        app.add_exception_handler(kind, ours)
+    app.add_exception_handler(HTTPException, frameworks)
+    app.add_exception_handler(RequestValidationError, invalid)

@@ -1,0 +1,91 @@
+"""The API's description of itself: what is not said beside a route is said here."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import APIRouter
+
+from api import examples, schemas
+from api.routes import feed, health
+from api.routes.common import API, errors
+
+DESCRIPTION = """
+Errors are problem documents (RFC 9457): `type` leads to an explanation, `request_id` finds the request in the log.
+A verdict is never an error: a file that was altered, or of which nothing is known, is answered with 200.
+"""
+
+
+def _version() -> str:
+    try:
+        return version("colophon")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "0"
+
+
+VERSION = _version()
+
+# Never mounted: these functions are served by bare Starlette routes (see app.py), and are described as if by FastAPI.
+router = APIRouter()
+_STATUSES: dict[int | str, dict[str, Any]] = {
+    200: {"model": schemas.Statuses, "content": {"application/json": {"example": examples.STATUSES}}}
+}
+_IDS = {
+    "name": "ids",
+    "in": "query",
+    "required": True,
+    "description": "Asset ids or SHA-256 values, separated by commas.",
+    "schema": {"type": "string"},
+    "example": ",".join(examples.QUERY["ids"]),
+}
+_NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing changed since the ETag in If-None-Match."}}
+router.add_api_route(
+    f"{API}/feed/status",
+    feed.statuses,
+    methods=["GET"],
+    operation_id="feed_status",
+    summary="Status of many items",
+    tags=["feed"],
+    responses=_STATUSES | _NOT_MODIFIED | errors("invalid-request", "too-many-ids", "unavailable"),
+    openapi_extra={"parameters": [_IDS]},
+)
+router.add_api_route(
+    f"{API}/feed/status",
+    feed.statuses,
+    methods=["POST"],
+    operation_id="feed_status_many",
+    summary="Status of many items, long list",
+    tags=["feed"],
+    responses=_STATUSES | errors("bad-request", "foreign-page", "too-large", "invalid-request", "too-many-ids", "unavailable"),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": schemas.StatusQuery.model_json_schema(),
+                    "example": examples.QUERY,
+                }
+            },
+        }
+    },
+)
+router.add_api_route(
+    "/healthz",
+    health.healthz,
+    methods=["GET"],
+    operation_id="healthz",
+    summary="Is the process there",
+    tags=["operation"],
+    responses={200: {"model": schemas.Health, "content": {"application/json": {"example": {"status": "ok"}}}}},
+)
+
+
+def complete(description: dict[str, Any]) -> dict[str, Any]:
+    """Add what every error answer refers to, and drop the framework's own error shapes, which are never sent."""
+    known = description.setdefault("components", {}).setdefault("schemas", {})
+    problem = schemas.ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+    known |= problem.pop("$defs", {}) | {schemas.ProblemDocument.__name__: problem}
+    for unused in ("HTTPValidationError", "ValidationError"):
+        known.pop(unused, None)
+    return description

@@ -1,0 +1,260 @@
+"""Wire shapes, for the API description and for the tests that hold our answers to it; nothing is converted at run time.
+
+Answers are built as plain values (`Verdict.as_dict()` and the functions of the routes) and sent as they are. A client must
+ignore members that it does not know.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from provenance.verdict import Binding, Signature, Source, Status, Trust
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+AssetId = Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class Wire(BaseModel):
+    """Root of the shapes."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class AssetFacts(Wire):
+    """The file that was looked at."""
+
+    id: AssetId | None = Field(description="The registered asset that the file was found to belong to.")
+    sha256: Sha256
+    media_type: str | None
+    width: int | None
+    height: int | None
+    duration_ms: int | None
+
+
+class SignerFacts(Wire):
+    name: str
+    fingerprint: str = Field(description="`sha256:…` of the leaf certificate.")
+    development: bool = Field(description="A development certificate: it names nobody. Say so wherever the name is shown.")
+
+
+class RevocationFacts(Wire):
+    state: Literal["good", "revoked", "not_checked"]
+    source: str | None
+    at: AwareDatetime | None
+
+
+class TimeFacts(Wire):
+    state: Literal["trusted", "untrusted", "invalid", "absent"]
+    at: AwareDatetime | None = Field(description="Only of a trusted time stamp.")
+    tsa: str | None
+
+
+class CredentialFacts(Wire):
+    source: Source
+    manifest_id: str | None
+    signature: Signature | None
+    binding: Binding | None = Field(description="Whether the content is, byte for byte, what was signed.")
+    trust: Trust | None
+    trust_list: str | None
+    revocation: RevocationFacts
+    time: TimeFacts
+    signer: SignerFacts | None
+    codes: list[str] = Field(description="Status codes as C2PA spells them.")
+
+
+class HistoryStep(Wire):
+    manifest_id: str
+    action: str
+    signer: str | None
+    trust: str
+    at: AwareDatetime | None
+    relationship: str | None
+    faults: list[str]
+    ingest_faults: list[str]
+
+
+class PoseFacts(Wire):
+    scale: float
+    rotation_deg: float
+    flipped: bool
+
+
+class MarkFacts(Wire):
+    found: bool
+    alg: str | None
+    value: str | None
+    p_false: float | None = Field(description="Chance that media without this mark gives such a reading.")
+    bit_errors: int | None
+    fit: Fraction | None = Field(description="How well the content agrees with the registered asset.")
+    transform: PoseFacts | None
+
+
+class Change(Wire):
+    """A region that is not what was signed, as fractions of width and height."""
+
+    x: Fraction
+    y: Fraction
+    w: Fraction
+    h: Fraction
+    score: float
+
+
+class Reason(Wire):
+    code: str
+    say: str
+
+
+class Inputs(Wire):
+    """The same inputs give the same verdict."""
+
+    validator: str
+    policy: str
+    trust_lists: dict[str, list[str]]
+    at: AwareDatetime
+
+
+class Pictures(Wire):
+    """JPEGs of at most 1,024 pixels as `data:` URLs; null where there is none."""
+
+    copy_: Annotated[str | None, Field(alias="copy")]
+    reference: str | None
+    changes: str | None
+
+
+class Verdict(Wire):
+    """Everything that one verification found, layer by layer; `status` sums it up in one word."""
+
+    status: Status
+    summary: str
+    asset: AssetFacts
+    credential: CredentialFacts
+    history: list[HistoryStep]
+    mark: MarkFacts
+    changes: list[Change]
+    signals: list[str]
+    reasons: list[Reason]
+    not_checked: list[str]
+    inputs: Inputs
+    pictures: Pictures | None = Field(None, description="Only with `?pictures=true`.")
+
+
+class SoftBinding(Wire):
+    alg: str
+    value: str
+
+
+class Signed(Wire):
+    """A file was signed; `download` gives it back until `expires`."""
+
+    asset_id: AssetId
+    manifest_id: str
+    sha256: Sha256
+    media_type: str
+    binding: SoftBinding | None = Field(description="The invisible mark; null where none was made.")
+    signer: str
+    development: bool
+    time_state: Literal["trusted", "queued", "absent"]
+    time: AwareDatetime | None
+    entry_id: int | None
+    registered: bool
+    notes: list[str]
+    steps_ms: dict[str, float]
+    download: str
+    expires: AwareDatetime
+
+
+class AssetCredential(Wire):
+    manifest_id: str
+    signer: SignerFacts
+    signed_at: AwareDatetime
+    time_state: str
+
+
+class Asset(Wire):
+    """A registered asset."""
+
+    id: AssetId
+    sha256: Sha256
+    media_type: str
+    width: int | None
+    height: int | None
+    duration_ms: int | None
+    action: Literal["captured", "edited", "rendition", "registered"]
+    created_at: AwareDatetime
+    withdrawn_at: AwareDatetime | None
+    credential: AssetCredential
+    bindings: list[SoftBinding]
+    parents: list[AssetId]
+    children: list[AssetId]
+    links: dict[str, str]
+
+
+class TrailEntry(Wire):
+    """One entry. `digest` = SHA-256(0x00 ‖ `body`); `body.payload_digest` = SHA-256(`salt` ‖ the payload's canonical JSON)."""
+
+    id: int
+    seq: int | None = Field(description="Number in the log; null until it has one.")
+    at: AwareDatetime
+    kind: str
+    asset_id: str | None
+    digest: Sha256
+    body: str
+    payload: dict[str, Any] | None = Field(description="Null once erased.")
+    salt: str | None = Field(description="Hex; null once erased.")
+
+
+class Trail(Wire):
+    asset_id: AssetId
+    entries: list[TrailEntry]
+
+
+class StatusItem(Wire):
+    """What a feed shows for one id. `unregistered`: nobody here has looked at it; show nothing.
+
+    Other members are those of the stored status, see the route's description.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str = Field(description="As it was asked for.")
+    status: Status | Literal["unregistered", "pending"]
+
+
+class Statuses(Wire):
+    items: list[StatusItem]
+
+
+class StatusQuery(Wire):
+    ids: Annotated[list[str], Field(min_length=1, max_length=500)]
+
+
+class Health(Wire):
+    status: Literal["ok"]
+
+
+class FieldError(Wire):
+    where: str
+    say: str
+
+
+class ProblemDocument(Wire):
+    """RFC 9457, as `application/problem+json`."""
+
+    type: str = Field(description="Address of an explanation of this kind of problem.")
+    title: str
+    status: int
+    detail: str | None = None
+    instance: str
+    request_id: str
+    errors: list[FieldError] | None = None
+    code: str | None = None
+
+
+class ProblemKind(Wire):
+    type: str
+    title: str
+    status: int
+    advice: str

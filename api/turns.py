@@ -1,0 +1,36 @@
+"""Heavy work takes turns, in threads of its own.
+
+Signing and verifying hold a thread each while a worker process does the work. In the framework's pool of forty they would
+starve every other answer, so they have their own few; the rest wait in line without a thread, and a long line is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+from anyio import CapacityLimiter
+
+from api.problems import refuse
+
+T = TypeVar("T")
+
+
+class Turns:
+    """At most `at_once` pieces of work run, at most `in_line` wait."""
+
+    def __init__(self, at_once: int, in_line: int) -> None:
+        self._limiter: CapacityLimiter | None = None
+        self._at_once, self._in_line = at_once, in_line
+
+    async def take(self, work: Callable[[], T]) -> T:
+        """Run blocking work when its turn comes. A client that left the line is forgotten; work once begun is finished.
+
+        Raises:
+            ProblemError: the line is too long (503, Retry-After).
+        """
+        limiter = self._limiter = self._limiter or CapacityLimiter(self._at_once)  # made here: it belongs to the running loop
+        if limiter.statistics().tasks_waiting >= self._in_line:
+            refuse("busy", f"{self._in_line} others are waiting already", retry_after_s=5)
+        return await anyio.to_thread.run_sync(work, limiter=limiter)
