@@ -77,7 +77,7 @@ def _section(number: int, step: Step) -> str:
     return f"""<section id="step-{number + 1}">
 <h2><span class="numeral">{_NUMERALS[number]}.</span>{_text(step.title)}</h2>
 <p class="done">{_text(step.done)}</p>
-<div class="plates{" one" if len(step.figures) == 1 else ""}">
+<div class="plates">
 {plates}
 </div>
 <p class="verdict">{_status(step.status)} &nbsp; {_text(verdict.summary)}</p>
