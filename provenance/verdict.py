@@ -55,7 +55,7 @@ class Binding(StrEnum):
 
     MATCH = "match"
     MISMATCH = "mismatch"
-    UNCHECKED = "unchecked"  # a recovered manifest store was read without its asset
+    UNCHECKED = "unchecked"  # a manifest store by itself: there is no content to compare
 
 
 class Signature(StrEnum):

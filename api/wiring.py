@@ -1,0 +1,114 @@
+"""The one place where things are wired: settings in, an opened house out."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from api.settings import DEVELOPMENT, NONE, Settings
+from keys import keystore as stores
+from keys import tsa
+from keys.keystore import Keystore
+from keys.lists import bundled
+from keys.trust import TrustList
+from provenance.desk import Desk, Studio
+from provenance.errors import OutputError
+from provenance.isolation import Budget, Workers
+from provenance.store import database
+from provenance.store.objects import Objects
+from provenance.store.registry import Registry
+from watermark.payload import PUBLIC_KEY
+
+_PROBE_TIMEOUT_S = 3.0
+_INTERIM = "interim"
+
+
+@dataclass(frozen=True)
+class House:
+    """An opened home: everything that a use case may be handed."""
+
+    settings: Settings
+    registry: Registry
+    desk: Desk
+    keystore: Keystore
+    tsa_url: str | None
+    signer_override: str | None = None  # reference of a signing process, when private keys must not be opened here
+
+    def studio(self, key: str | None = None, *, offline: bool = False) -> Studio:
+        """What signing with a key needs; the key is only opened where it is used."""
+        signer = key or self.settings.signer or stores.DEVELOPMENT
+        if self.signer_override is not None and ":" not in signer:
+            signer = f"{self.signer_override}?key={signer}"
+        return Studio(
+            desk=self.desk,
+            signer=signer,
+            keys_folder=self.keystore.folder,
+            mark_key=self.desk.mark_keys[0],
+            tsa=(lambda: None) if offline else self._answering_tsa,
+            new_mark_id=lambda: secrets.randbits(64),
+            new_asset_id=lambda: uuid.uuid4().hex,
+        )
+
+    def _answering_tsa(self) -> str | None:
+        """The authority's URL, if it answers now: the library would fail a signature for a stamp."""
+        if self.tsa_url is None or not tsa.probe(self.tsa_url, _PROBE_TIMEOUT_S):
+            return None
+        return self.tsa_url
+
+
+@contextmanager
+def open_house(
+    settings: Settings,
+    *,
+    signing: bool = True,
+    extra_lists: tuple[TrustList, ...] = (),
+    signer_override: str | None = None,
+    tsa_url: str | None = None,
+) -> Iterator[House]:
+    """Open a home, making what is missing: folders, database, development authority.
+
+    Args:
+        signing: Whether anything will be signed; only then is the development time stamp authority started.
+        signer_override: Reference (`unix:PATH`) of the process that holds the keys.
+        tsa_url: An authority that runs already.
+    Raises:
+        OutputError: the home cannot be made or written.
+        DatabaseUnavailableError, KeysError: as their parts do.
+    """
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise OutputError(str(settings.home), (error.strerror or str(error)).lower()) from error
+    with ExitStack() as stack:
+        keystore = stores.init_development(settings.keys_folder, now=datetime.now(UTC))
+        engine = database.connect(settings.database)
+        stack.callback(engine.dispose)
+        database.migrate(engine)
+        registry = Registry(engine, Objects(settings.objects_folder))
+        budget = Budget(settings.verify_timeout_s, settings.worker_memory_mb << 20)
+        workers = stack.enter_context(Workers(settings.worker_count, budget))
+        lists = (*keystore.development_lists(), *_bundled(settings), *extra_lists)
+        desk = Desk(workers, lists, _mark_keys(settings), registry)
+        url = tsa_url or (_start_tsa(stack, settings, keystore) if signing else None)
+        yield House(settings, registry, desk, keystore, url, signer_override)
+
+
+def _start_tsa(stack: ExitStack, settings: Settings, keystore: Keystore) -> str | None:
+    if settings.tsa == NONE:
+        return None
+    if settings.tsa == DEVELOPMENT:
+        return stack.enter_context(tsa.serve(keystore.tsa()))
+    return settings.tsa
+
+
+def _bundled(settings: Settings) -> tuple[TrustList, ...]:
+    return tuple(entry for entry in bundled() if settings.trust_interim or _INTERIM not in entry.name.lower())
+
+
+def _mark_keys(settings: Settings) -> tuple[bytes, ...]:
+    own = (bytes.fromhex(settings.mark_key),) if settings.mark_key else ()
+    return (*own, PUBLIC_KEY)

@@ -1,0 +1,344 @@
+"""Sign something new: mark, encode, claim, sign, time stamp, read back, register. Nothing appears before all of it held.
+
+    source ─► prepare (mark, encode) ─► sign ─► read back and judge ─► register ─► rename into place
+
+The source is never touched. A crash leaves no file, or the old one; at worst a registered asset whose file never came
+into being, which harms nobody.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from provenance import appraisal, tasks
+from provenance.actions import SOURCE_TYPES
+from provenance.claim import THUMBNAIL, captured
+from provenance.credential import Credential, SoftBinding
+from provenance.desk import Studio
+from provenance.errors import InputError, OutputError, SigningError, UnsupportedMediaError
+from provenance.feed import public_status
+from provenance.judge import Evidence, MarkReading, judge
+from provenance.sdk import VALIDATOR, signable_types
+from provenance.soft_binding import binding
+from provenance.store.registry import Binding, Registration
+from provenance.verdict import AssetFacts, Status, Verdict, iso
+from watermark import engines
+from watermark.errors import CarrierTooSmallError
+from watermark.media import MARKABLE
+
+AUTO, NONE = "auto", "none"
+
+
+@dataclass(frozen=True, slots=True)
+class SignRequest:
+    """One file to be signed as new.
+
+    Attributes:
+        destination: Where the signed copy goes; replaced whole if it exists, never the source itself.
+        source_type: A key of `actions.SOURCE_TYPES`.
+        mark: "auto" marks what can be marked, "none" leaves the content alone, an algorithm's name insists.
+        redact: Metadata to leave out of a re-encoded picture: "gps".
+        strength: RMS luma change in 8-bit code values; None lets the content decide.
+    """
+
+    source: Path
+    destination: Path
+    source_type: str = "digitalCapture"
+    mark: str = AUTO
+    redact: frozenset[str] = frozenset()
+    register: bool = True
+    title: str | None = None
+    strength: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What came of it."""
+
+    asset_id: str
+    manifest_id: str
+    path: Path
+    sha256: str
+    media_type: str
+    binding: SoftBinding | None
+    signer: str
+    development: bool
+    time_state: str  # trusted | queued | absent
+    time: datetime | None
+    entry_id: int | None
+    registered: bool
+    verdict: Verdict = field(repr=False)
+    steps_ms: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "asset_id": self.asset_id,
+            "manifest_id": self.manifest_id,
+            "path": str(self.path),
+            "sha256": self.sha256,
+            "media_type": self.media_type,
+            "binding": {"alg": self.binding.alg, "value": self.binding.value} if self.binding else None,
+            "signer": self.signer,
+            "development": self.development,
+            "time": {"state": self.time_state, "at": iso(self.time) if self.time else None},
+            "trail_entry": self.entry_id,
+            "registered": self.registered,
+            "status": str(self.verdict.status),
+            "steps_ms": dict(self.steps_ms),
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """A file ready for its claim: marked or not, with the small copies kept of it."""
+
+    path: Path
+    media_type: str
+    binding: SoftBinding | None
+    marked_now: bool
+    view: tasks.Prepared | None  # None: no still picture
+    notes: tuple[str, ...] = ()
+
+
+def sign(request: SignRequest, studio: Studio, *, at: datetime) -> Signed:
+    """Sign one file as something new.
+
+    Raises:
+        InputError: the source cannot be read, is no kind that can be signed, or carries a credential already.
+        OutputError: the destination cannot be written, or is the source.
+        SigningError: the signer refused, or the result did not read back as intact.
+        StoreError: the registry could not take it; then there is no file either.
+    """
+    if request.source_type not in SOURCE_TYPES:
+        raise ValueError(f"no such source type: {request.source_type!r}")
+    with placing(request.source, request.destination) as scratch:
+        seen = studio.desk.workers.run(tasks.probe, str(request.source))
+        media_type = signable(request.source, seen.media_type)
+        _refuse_signed(request.source, media_type, studio)
+        carrier = carry(request, media_type, scratch, studio)
+        definition = captured(
+            title=request.title or request.source.name,
+            source_type=request.source_type,
+            at=at,
+            binding=carrier.binding,
+            thumbnail=carrier.view is not None,
+        )
+        return finish(
+            carrier,
+            definition,
+            scratch,
+            studio,
+            destination=request.destination,
+            action="captured",
+            register=request.register,
+            at=at,
+            summary={"source_type": request.source_type},
+        )
+
+
+def signable(source: Path, media_type: str | None) -> str:
+    """The type, if a manifest can be written into it. Raises UnsupportedMediaError."""
+    if media_type is None:
+        raise UnsupportedMediaError(str(source), "is of no kind that is known here")
+    if media_type not in signable_types():
+        raise UnsupportedMediaError(str(source), f"{media_type} cannot hold a credential")
+    return media_type
+
+
+def carry(request: SignRequest, media_type: str, scratch: Path, studio: Studio) -> Carrier:
+    """Put the mark in, where one can be put in; redaction alone re-encodes too."""
+    wanted = request.mark != NONE
+    if media_type not in MARKABLE:
+        if request.mark not in (AUTO, NONE):
+            raise UnsupportedMediaError(str(request.source), f"{media_type} cannot be marked yet")
+        if request.redact:
+            raise UnsupportedMediaError(str(request.source), f"nothing can be redacted from {media_type} yet")
+        notes = (f"{media_type} is signed without a mark for now",) if wanted else ()
+        return Carrier(request.source, media_type, None, False, None, notes)
+    if not wanted and not request.redact:
+        return Carrier(request.source, media_type, None, False, _view(request.source, studio))
+    alg = engines.default("image").alg if request.mark in (AUTO, NONE) else request.mark
+    job = tasks.MarkJob(
+        source=str(request.source),
+        destination=str(scratch.with_suffix(".marked")),
+        alg=alg,
+        mark_id=studio.new_mark_id() if wanted else None,
+        key=studio.mark_key,
+        strength=request.strength,
+        redact=request.redact,
+    )
+    notes = ()
+    try:
+        view = studio.desk.workers.run(tasks.prepare, job)
+    except CarrierTooSmallError as error:
+        if request.mark != AUTO:
+            raise
+        notes = (f"no mark: {error}",)
+        job = replace(job, mark_id=None)
+        if not request.redact:
+            return Carrier(request.source, media_type, None, False, _view(request.source, studio), notes)
+        view = studio.desk.workers.run(tasks.prepare, job)
+    bound = binding(alg, job.mark_id) if job.mark_id is not None else None
+    return Carrier(Path(job.destination), media_type, bound, bound is not None, view, notes)
+
+
+def finish(
+    carrier: Carrier,
+    definition: Mapping[str, Any],
+    scratch: Path,
+    studio: Studio,
+    *,
+    destination: Path,
+    action: str,
+    register: bool,
+    at: datetime,
+    summary: Mapping[str, Any],
+    parent: tuple[Mapping[str, Any], str, str] | None = None,
+    parent_asset_id: str | None = None,
+) -> Signed:
+    """Sign a carrier, read it back, judge it, register it, and put it in its place."""
+    job = tasks.SignJob(
+        source=str(carrier.path),
+        destination=str(scratch),
+        media_type=carrier.media_type,
+        definition=definition,
+        signer=studio.signer,
+        keys_folder=str(studio.keys_folder),
+        tsa_url=studio.tsa(),
+        parent=parent,
+        resources={THUMBNAIL: carrier.view.thumbnail} if carrier.view else {},
+    )
+    result = _sign(job, studio)
+    asset_id = studio.new_asset_id()
+    asset = _asset(asset_id, result, carrier, studio, scratch)
+    verdict = _judged(asset, result, carrier, studio, destination, at)
+    credential = result.credential
+    assert isinstance(credential, Credential)
+    assert verdict.credential.signer is not None
+    stamped = verdict.credential.time.state == "trusted"
+    entry = None
+    if register and studio.desk.registry is not None:
+        registration = Registration(
+            asset_id=asset_id,
+            sha256=result.sha256,
+            media_type=carrier.media_type,
+            manifest_id=credential.active,
+            manifest_store=result.store,
+            signer_name=verdict.credential.signer.name,
+            signer_fingerprint=verdict.credential.signer.fingerprint.removeprefix("sha256:"),
+            signed_at=verdict.credential.time.at or at,
+            time_state="trusted" if stamped else "absent",
+            action=action,
+            width=asset.width,
+            height=asset.height,
+            duration_ms=asset.duration_ms,
+            parent_asset_id=parent_asset_id,
+            bindings=(Binding(carrier.binding.alg, carrier.binding.value),) if carrier.binding else (),
+            reference=carrier.view.reference if carrier.view else None,
+            reference_media_type="image/webp" if carrier.view else None,
+            fingerprint=carrier.view.code if carrier.view else None,
+            summary={**summary, "manifest": credential.active, "sha256": result.sha256},
+            development=verdict.credential.signer.development,
+            stamp_due=None if stamped else appraisal.leaf_end(credential.manifest),
+        )
+        entry = studio.desk.registry.register(registration, at=at).entry_id
+        studio.desk.registry.set_status(asset_id, result.sha256, public_status(verdict), at=at)
+    with _placed(destination):
+        scratch.replace(destination)
+    return Signed(
+        asset_id=asset_id,
+        manifest_id=credential.active,
+        path=destination,
+        sha256=result.sha256,
+        media_type=carrier.media_type,
+        binding=carrier.binding,
+        signer=verdict.credential.signer.name,
+        development=verdict.credential.signer.development,
+        time_state="trusted" if stamped else ("queued" if entry is not None else "absent"),
+        time=verdict.credential.time.at,
+        entry_id=entry,
+        registered=entry is not None,
+        verdict=verdict,
+        steps_ms={**(carrier.view.steps_ms if carrier.view else {}), **result.steps_ms},
+        notes=carrier.notes,
+    )
+
+
+@contextmanager
+def placing(source: Path, destination: Path) -> Iterator[Path]:
+    """A scratch name beside the destination; whatever was written there is gone afterwards, error or not.
+
+    Raises:
+        OutputError: the destination is the source or a folder, or its folder cannot be written to.
+    """
+    if not source.exists():
+        raise InputError(str(source), "no such file")
+    if destination.is_dir():
+        raise OutputError(str(destination), "is a folder")
+    if destination.exists() and destination.samefile(source):
+        raise OutputError(str(destination), "would overwrite the input")
+    scratch = destination.with_name(f".{destination.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield scratch
+    except OutputError as error:
+        raise OutputError(str(destination), error.why) from error
+    finally:
+        for left in (scratch, scratch.with_suffix(".marked")):
+            left.unlink(missing_ok=True)
+
+
+def _sign(job: tasks.SignJob, studio: Studio) -> tasks.SignedFile:
+    """Sign; an authority that answered its probe and then failed costs the stamp, not the signature."""
+    try:
+        return studio.desk.workers.run(tasks.sign_file, job)
+    except SigningError:
+        if job.tsa_url is None:
+            raise
+        Path(job.destination).unlink(missing_ok=True)
+        return studio.desk.workers.run(tasks.sign_file, replace(job, tsa_url=None))
+
+
+def _asset(asset_id: str, result: tasks.SignedFile, carrier: Carrier, studio: Studio, scratch: Path) -> AssetFacts:
+    if carrier.view is not None:
+        return AssetFacts(result.sha256, carrier.media_type, asset_id, carrier.view.width, carrier.view.height)
+    width, height, duration = studio.desk.workers.run(tasks.dimensions, str(scratch))
+    return AssetFacts(result.sha256, carrier.media_type, asset_id, width or None, height or None, duration)
+
+
+def _judged(
+    asset: AssetFacts, result: tasks.SignedFile, carrier: Carrier, studio: Studio, destination: Path, at: datetime
+) -> Verdict:
+    """The verdict on what was just signed; anything short of intact is an error, and nothing is kept."""
+    mark = MarkReading(looked=carrier.binding is not None, binding=carrier.binding)
+    evidence = Evidence(asset=asset, credential=result.credential, mark=mark)
+    verdict = judge(evidence, lists=studio.desk.lists, at=at, validator=VALIDATOR)
+    if verdict.status not in (Status.TRUSTED, Status.VALID):
+        why = "; ".join(r.say for r in verdict.reasons) or verdict.summary
+        raise SigningError(str(destination), f"what was signed does not read back as intact: {why}")
+    return verdict
+
+
+def _view(source: Path, studio: Studio) -> tasks.Prepared:
+    return studio.desk.workers.run(tasks.view, str(source))
+
+
+def _refuse_signed(source: Path, media_type: str, studio: Studio) -> None:
+    """A new claim over a signed file would drop its history without a word."""
+    if studio.desk.workers.run(tasks.read_credential, str(source), media_type, None) is not None:
+        raise InputError(str(source), "carries a credential already; to add to its history use `colophon edit`")
+
+
+@contextmanager
+def _placed(destination: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(str(destination), (error.strerror or str(error)).lower()) from error

@@ -1,0 +1,82 @@
+"""What we put into a manifest: definitions for the builder, as plain values. Pure.
+
+A departure from C2PA 2.5 §16.14.4: `c2pa.watermarked.bound` should point at its soft-binding assertion through
+`relatedAssertions`, a hashed URI. The library salts every assertion while it signs, so the hash cannot be known before, and
+it takes no URI without one; the same URI stands in a parameter of our own instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from provenance import actions
+from provenance.credential import SOFT_BINDING, SoftBinding
+from provenance.verdict import iso
+
+GENERATOR = {"name": "Colophon", "version": "0.1.0"}
+THUMBNAIL = "thumbnail.jpg"
+PARENT = "parent"
+_BINDING_URI = f"self#jumbf=c2pa.assertions/{SOFT_BINDING}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The asset that an edit started from."""
+
+    title: str
+    media_type: str
+
+    def ingredient(self) -> dict[str, Any]:
+        return {"title": self.title, "relationship": "parentOf", "label": PARENT}
+
+
+def captured(*, title: str, source_type: str, at: datetime, binding: SoftBinding | None, thumbnail: bool) -> dict[str, Any]:
+    """A standard manifest for something new.
+
+    Args:
+        source_type: A key of `actions.SOURCE_TYPES`.
+        at: When it was made, as the claim generator states it.
+        binding: The mark that the content carries.
+        thumbnail: Whether a JPEG is given as resource `THUMBNAIL`.
+    Raises:
+        KeyError: no such source type.
+    """
+    first = {"action": actions.CREATED, "when": iso(at), "digitalSourceType": actions.SOURCE_TYPES[source_type]}
+    return _definition(title, [first], binding, thumbnail)
+
+
+def edited(
+    *, title: str, names: Sequence[str], at: datetime, binding: SoftBinding | None, renewed: bool, thumbnail: bool
+) -> dict[str, Any]:
+    """A standard manifest for a child of one parent; the parent is given as ingredient `PARENT`.
+
+    Args:
+        names: Members of `actions.EDIT_ACTIONS`, in order.
+        renewed: Whether the mark was put in now rather than kept from the parent.
+    """
+    steps: list[dict[str, Any]] = [{"action": actions.OPENED, "when": iso(at), "parameters": {"ingredientIds": [PARENT]}}]
+    for name in names:
+        step: dict[str, Any] = {"action": name, "when": iso(at)}
+        if actions.states_source_type(name):
+            step["digitalSourceType"] = actions.SOURCE_TYPES["humanEdits"]
+        steps.append(step)
+    return _definition(title, steps, binding, thumbnail, mark_now=renewed)
+
+
+def _definition(
+    title: str, steps: list[dict[str, Any]], binding: SoftBinding | None, thumbnail: bool, *, mark_now: bool = True
+) -> dict[str, Any]:
+    assertions: list[Mapping[str, Any]] = []
+    if binding is not None:
+        if mark_now:
+            steps = [*steps, {"action": actions.MARKED, "parameters": {"org.colophon.softBinding": _BINDING_URI}}]
+        block = {"scope": {}, "value": binding.value}
+        assertions.append({"label": SOFT_BINDING, "created": True, "data": {"alg": binding.alg, "blocks": [block]}})
+    assertions.append({"label": "c2pa.actions.v2", "created": True, "data": {"actions": steps, "allActionsIncluded": True}})
+    definition: dict[str, Any] = {"title": title, "claim_generator_info": [GENERATOR], "assertions": assertions}
+    if thumbnail:
+        definition["thumbnail"] = {"format": "image/jpeg", "identifier": THUMBNAIL}
+    return definition

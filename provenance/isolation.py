@@ -1,0 +1,114 @@
+"""Killable workers for hostile media: every parse of a file that others made happens in one of these.
+
+A worker that crashes, hangs or eats memory is ended and replaced; the task that did it gets `BudgetError`, its neighbours
+notice nothing. Tasks are module-level functions with picklable arguments (paths rather than bytes).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Generic, ParamSpec, Self, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from provenance.errors import BudgetError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits of one worker.
+
+    Attributes:
+        seconds: Wall time of one task, queueing excluded.
+        memory_bytes: Address space of the process; reserved far beyond what is used, so it is a wide fence.
+        file_bytes: Size of any file that it writes.
+        tasks: Tasks after which a worker is replaced, so that what leaks does not add up.
+    """
+
+    seconds: float = 60.0
+    memory_bytes: int = 8 << 30
+    file_bytes: int = 4 << 30
+    tasks: int = 200
+
+
+class Workers:
+    """A pool of killable processes. Use as a context manager; safe to share between threads."""
+
+    def __init__(self, count: int = 2, budget: Budget = Budget()) -> None:  # noqa: B008 - frozen
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["provenance.tasks"])
+        self._budget = budget
+        self._pool = ProcessPool(
+            max_workers=count,
+            max_tasks=budget.tasks,
+            initializer=_fence,
+            initargs=[budget.memory_bytes, budget.file_bytes],
+            context=context,
+        )
+
+    def start(self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Pending[T]:
+        """Begin a task; collect it with `.result()`. Starting several before collecting runs them side by side."""
+        return Pending(self._pool.schedule(task, args=list(args), kwargs=dict(kwargs), timeout=self._budget.seconds), task)
+
+    def run(self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a task to its end.
+
+        Raises:
+            BudgetError: it was stopped for time or memory, or its process died.
+            Exception: whatever the task raised itself.
+        """
+        return self.start(task, *args, **kwargs).result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers at once: whatever still runs was abandoned by its caller."""
+        self._pool.stop()  # type: ignore[no-untyped-call]  # pebble has no types here
+        self._pool.join()
+
+
+class Pending(Generic[T]):
+    """A task under way."""
+
+    def __init__(self, future: Any, task: Callable[..., T]) -> None:
+        self._future, self._what = future, getattr(task, "__name__", "task").replace("_", " ")
+
+    def result(self) -> T:
+        try:
+            value: T = self._future.result()
+        except FutureTimeout as error:
+            raise BudgetError(self._what, "time") from error
+        except MemoryError as error:
+            raise BudgetError(self._what, "memory") from error
+        except ProcessExpired as error:
+            raise BudgetError(self._what, "crash") from error
+        return value
+
+
+def _fence(memory_bytes: int, file_bytes: int) -> None:
+    """Limits that the kernel keeps, in the worker itself, before it sees any media."""
+    limits: Mapping[int, int] = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: file_bytes,
+        **({resource.RLIMIT_AS: memory_bytes} if sys.platform != "darwin" else {}),  # refused there
+    }
+    for kind, value in limits.items():
+        _, hard = resource.getrlimit(kind)
+        ceiling = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (ceiling, hard))
+    import cv2
+
+    cv2.setNumThreads(1)  # one core a worker: the pool is the parallelism

@@ -1,0 +1,301 @@
+"""Evidence in, verdict out. Pure: the instant, the lists and all that was fetched are given.
+
+1. Weigh the file's own credential (appraisal.py), then every ancestor in it.
+2. Weigh the registered credential that mark, manifest or fingerprint led to; it counts only if its *signed* claim
+   carries the very binding that led to it, and the content fits the reference stored with it (2.5 §16.3.7.5).
+3. Reduce both to layers, and the layers to one word (status.py).
+4. Say why, and say what nobody looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from keys.trust import ListKind, TrustList
+from provenance import say, signals
+from provenance.appraisal import Appraisal, RevocationRecord, appraise
+from provenance.credential import Credential, Remote, SoftBinding, Unreadable
+from provenance.status import Content, FileCredential, Layers, Owner, status
+from provenance.verdict import (
+    AssetFacts,
+    Binding,
+    Change,
+    CredentialFacts,
+    HistoryStep,
+    Inputs,
+    MarkFacts,
+    PoseFacts,
+    Signature,
+    Source,
+    Trust,
+    Verdict,
+)
+
+POLICY = "colophon-1"
+STORE_TYPE = "application/c2pa"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkReading:
+    """What the detector said; `looked` is False when it was not asked or the medium has no engine yet."""
+
+    looked: bool
+    binding: SoftBinding | None = None
+    p_false: float | None = None
+    bit_errors: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorReading:
+    """An image generator's mark, read by a second engine: a hint with its probability, never proof."""
+
+    name: str
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A registered asset that something in the file led to."""
+
+    asset_id: str
+    manifest_id: str
+    how: str  # mark | manifest | fingerprint
+    credential: Credential | Unreadable | Remote | None
+    content: Content  # as compared with its reference
+    fit: float | None
+    coverage: float | None
+    changes: tuple[Change, ...]
+    pose: PoseFacts | None
+    withdrawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    asset: AssetFacts
+    credential: Credential | Unreadable | Remote | None
+    source: Source = Source.EMBEDDED
+    mark: MarkReading = MarkReading(looked=False)
+    owners: tuple[str, ...] = ()  # ids of manifests registered with the mark that was read
+    candidate: Candidate | None = None  # the best one
+    generator: GeneratorReading | None = None
+    revocations: Mapping[str, RevocationRecord] | None = None  # by leaf fingerprint, hex
+    withdrawn: bool = False  # the asset of the file's own manifest was withdrawn
+    undecided: frozenset[str] = frozenset()  # "credential", "mark", "fit": stopped at their budget
+    not_checked: tuple[str, ...] = ()
+
+
+def judge(evidence: Evidence, *, lists: Sequence[TrustList], at: datetime, validator: str) -> Verdict:
+    """The verdict on a file at an instant. The same arguments give the same verdict."""
+    revocations = evidence.revocations or {}
+
+    def weigh(credential: Credential) -> Appraisal:
+        return appraise(credential.manifest, credential=credential, lists=lists, revocations=revocations, at=at)
+
+    own = weigh(evidence.credential) if isinstance(evidence.credential, Credential) else None
+    found = evidence.candidate
+    registered = weigh(found.credential) if found and isinstance(found.credential, Credential) else None
+    file_state = _file_state(evidence, own)
+    content = _content(evidence, registered)
+    leads = file_state is not FileCredential.INTACT and content in (Content.FITS, Content.CHANGED)
+    shown = registered if leads and registered else own
+    chain = _chain(shown, evidence, found)
+    labels = signals.of(chain) if chain else ()
+    layers = Layers(
+        credential=file_state,
+        trusted=shown is not None and shown.trust is Trust.TRUSTED,
+        revoked=_revoked(shown, evidence, recovered=shown is registered and registered is not None),
+        owner=_owner(evidence),
+        content=content,
+        clash=evidence.generator is not None and signals.claims_capture(labels),
+    )
+    word = status(layers)
+    credential = _credential_facts(shown, evidence, recovered=shown is registered and registered is not None)
+    mark = _mark_facts(evidence)
+    history = _history(chain, lists, revocations, at) if chain else ()
+    reasons = say.reasons(layers, word, own, registered, evidence, history)
+    changes = found.changes if found and content is Content.CHANGED else ()
+    return Verdict(
+        status=word,
+        summary=say.summary(word, layers, shown, evidence, labels),
+        asset=_asset(evidence, layers),
+        credential=credential,
+        mark=mark,
+        history=history,
+        changes=changes,
+        signals=labels,
+        reasons=reasons,
+        not_checked=_not_checked(evidence, shown),
+        inputs=Inputs(validator, POLICY, _digests(lists), at),
+    )
+
+
+def _file_state(evidence: Evidence, own: Appraisal | None) -> FileCredential:
+    if "credential" in evidence.undecided or isinstance(evidence.credential, Remote):
+        return FileCredential.UNDECIDED
+    if isinstance(evidence.credential, Unreadable):
+        return FileCredential.DAMAGED
+    if own is None:
+        return FileCredential.ABSENT
+    if not own.sound:
+        return FileCredential.DAMAGED
+    if _bare(evidence):
+        return FileCredential.UNDECIDED
+    return FileCredential.INTACT if own.binding is Binding.MATCH else FileCredential.MISMATCH
+
+
+def _bare(evidence: Evidence) -> bool:
+    """Whether the file is a manifest store and nothing else."""
+    return evidence.asset.media_type == STORE_TYPE and evidence.source is Source.EMBEDDED
+
+
+def _content(evidence: Evidence, registered: Appraisal | None) -> Content:
+    found = evidence.candidate
+    if found is None:
+        return Content.UNDECIDED if "fit" in evidence.undecided else Content.UNCHECKED
+    if registered is None or not registered.sound:
+        return Content.UNPROVEN
+    if found.how == "mark" and evidence.mark.binding not in registered.manifest.bindings:
+        return Content.UNPROVEN  # the registry names this asset for the mark, its signed claim does not
+    return found.content
+
+
+def _owner(evidence: Evidence) -> Owner:
+    if "mark" in evidence.undecided:
+        return Owner.UNDECIDED
+    read = evidence.mark.binding
+    if read is None:
+        return Owner.NONE
+    if isinstance(evidence.credential, Credential):
+        claimed = {b for m in evidence.credential.manifests.values() for b in m.bindings}
+        if read in claimed or set(evidence.owners) & set(evidence.credential.manifests):
+            return Owner.OWN
+    return Owner.REGISTERED if evidence.owners else Owner.UNREGISTERED
+
+
+def _revoked(shown: Appraisal | None, evidence: Evidence, *, recovered: bool) -> bool:
+    withdrawn = evidence.candidate.withdrawn if recovered and evidence.candidate is not None else evidence.withdrawn
+    return withdrawn or (shown is not None and shown.revocation.state == "revoked")
+
+
+def _chain(shown: Appraisal | None, evidence: Evidence, found: Candidate | None) -> Credential | None:
+    """The credential whose history is told: the one that counts."""
+    if shown is None:
+        return None
+    for credential in (evidence.credential, found.credential if found else None):
+        if isinstance(credential, Credential) and credential.manifests.get(shown.manifest.id) is shown.manifest:
+            return credential
+    return None
+
+
+def _credential_facts(shown: Appraisal | None, evidence: Evidence, *, recovered: bool) -> CredentialFacts:
+    if shown is None:
+        if isinstance(evidence.credential, Unreadable):
+            return CredentialFacts(evidence.source, signature=Signature.FAILED, codes=("general.error",))
+        if isinstance(evidence.credential, Remote):
+            return CredentialFacts(Source.NONE, codes=("manifest.inaccessible",))
+        return CredentialFacts(Source.NONE)
+    results = shown.manifest.results
+    codes = [c.code for c in results.failure]
+    if recovered:
+        # Read without its asset, so the library could not compare; these bytes are not the ones that were signed.
+        codes = [c for c in codes if not c.endswith("Hash.mismatch")] + ["assertion.dataHash.mismatch"]
+    else:
+        codes += [c.code for c in results.success if c.code != "assertion.hashedURI.match"]
+    return CredentialFacts(
+        source=Source.RECOVERED if recovered else evidence.source,
+        manifest_id=shown.manifest.id,
+        signature=shown.signature,
+        binding=_binding(shown, evidence, recovered=recovered),
+        trust=shown.trust,
+        trust_list=shown.trust_list,
+        revocation=shown.revocation,
+        time=shown.time,
+        signer=shown.signer,
+        codes=tuple(dict.fromkeys(codes)),
+    )
+
+
+def _binding(shown: Appraisal, evidence: Evidence, *, recovered: bool) -> Binding:
+    if recovered:
+        return Binding.MISMATCH
+    return Binding.UNCHECKED if _bare(evidence) else shown.binding
+
+
+def _mark_facts(evidence: Evidence) -> MarkFacts:
+    read, found = evidence.mark, evidence.candidate
+    if read.binding is None:
+        return MarkFacts(found=False, fit=found.fit if found else None, transform=found.pose if found else None)
+    return MarkFacts(
+        found=True,
+        alg=read.binding.alg,
+        value=read.binding.value,
+        p_false=read.p_false,
+        bit_errors=read.bit_errors,
+        fit=found.fit if found else None,
+        transform=found.pose if found else None,
+    )
+
+
+def _history(
+    chain: Credential, lists: Sequence[TrustList], revocations: Mapping[str, RevocationRecord], at: datetime
+) -> tuple[HistoryStep, ...]:
+    """Every manifest of the chain, weighed afresh; what its taker recorded stands beside what is found now."""
+    recorded = {
+        i.manifest_id: tuple(c.code for c in i.ingest.failure)
+        for m in chain.manifests.values()
+        for i in m.ingredients
+        if i.manifest_id and i.ingest
+    }
+    steps = []
+    for manifest, relationship in chain.lineage():
+        weighed = appraise(manifest, credential=chain, lists=lists, revocations=revocations, at=at)
+        ancestor = relationship is not None
+        faults = list(weighed.faults)
+        if weighed.signature is Signature.FAILED:
+            faults.append("claimSignature.mismatch")
+        if weighed.revocation.state == "revoked":
+            faults.append("signingCredential.ocsp.revoked")
+        if weighed.binding is Binding.MISMATCH and not ancestor:
+            faults.append("assertion.dataHash.mismatch")
+        steps.append(
+            HistoryStep(
+                manifest_id=manifest.id,
+                action=manifest.actions[0].name if manifest.actions else "",
+                signer=weighed.signer.name if weighed.signer else manifest.issuer,
+                trust=str(weighed.trust),
+                at=weighed.time.at,
+                relationship=relationship,
+                faults=tuple(dict.fromkeys(faults)),
+                ingest_faults=recorded.get(manifest.id, ()),
+            )
+        )
+    return tuple(steps)
+
+
+def _asset(evidence: Evidence, layers: Layers) -> AssetFacts:
+    facts, found = evidence.asset, evidence.candidate
+    if facts.id is None and found is not None and layers.content in (Content.FITS, Content.CHANGED):
+        return AssetFacts(facts.sha256, facts.media_type, found.asset_id, facts.width, facts.height, facts.duration_ms)
+    return facts
+
+
+def _not_checked(evidence: Evidence, shown: Appraisal | None) -> tuple[str, ...]:
+    missing = list(evidence.not_checked)
+    if shown is not None and shown.revocation.state == "not_checked":
+        missing.append("revocation.ocsp")
+    if isinstance(evidence.credential, Remote):
+        missing.append("credential.remote")
+    if not evidence.mark.looked:
+        missing.append("mark")
+    return tuple(dict.fromkeys(missing))
+
+
+def _digests(lists: Sequence[TrustList]) -> Mapping[str, tuple[str, ...]]:
+    def of(kind: ListKind) -> tuple[str, ...]:
+        return tuple(sorted(entry.digest for entry in lists if entry.kind is kind))
+
+    digests: dict[str, Any] = {"signer": of(ListKind.SIGNER), "tsa": of(ListKind.TSA)}
+    return digests

@@ -1,0 +1,419 @@
+"""What runs inside a killable worker: every touch of media that others made. Values in, values out.
+
+Arguments and results are plain picklable values; pictures stay in the worker, only small JPEGs of them come out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from keys.signer import load
+from provenance import fingerprint, sdk
+from provenance import fit as fitting
+from provenance.claim import THUMBNAIL
+from provenance.credential import Credential, Remote, Unreadable
+from provenance.errors import DamagedMediaError, InputError, OutputError, SigningError, UnsupportedMediaError
+from watermark import engines, imwatermark, media
+from watermark.detection import Detection
+from watermark.errors import CarrierTooSmallError, MediaDecodeError, UnsupportedError
+
+Rgb = NDArray[np.uint8]
+_PICTURE_SIDE = 1024
+_THUMBNAIL_SIDE = 256
+_HEAD = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a file is, from its own bytes."""
+
+    sha256: str
+    size: int
+    media_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFacts:
+    """What a still picture's pixels say."""
+
+    width: int
+    height: int
+    detection: Detection
+    codes: tuple[str, str]  # as seen, and mirrored
+    generator: tuple[str, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A copy laid on the reference of a registered asset."""
+
+    agreement: str
+    score: float
+    coverage: float
+    aligned: bool
+    scale: float
+    rotation_deg: float
+    flipped: bool
+    changes: tuple[tuple[float, float, float, float, float], ...]
+    copy: bytes | None
+    reference: bytes | None
+    picture: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignJob:
+    """A claim to be signed over a file; `mark_id` None leaves the content alone."""
+
+    source: str
+    destination: str
+    media_type: str
+    definition: Mapping[str, Any]
+    signer: str
+    keys_folder: str
+    tsa_url: str | None
+    parent: tuple[Mapping[str, Any], str, str] | None = None  # ingredient, media type, path
+    resources: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkJob:
+    """A mark to be put into a still picture, or only its upright view to be taken (`mark_id` None)."""
+
+    source: str
+    destination: str
+    alg: str
+    mark_id: int | None
+    key: bytes
+    strength: float | None
+    redact: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A picture ready to be signed, and the small copies that are kept of it."""
+
+    width: int
+    height: int
+    thumbnail: bytes
+    reference: bytes
+    code: str
+    steps_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedFile:
+    sha256: str
+    size: int
+    store: bytes
+    credential: Credential | Unreadable | Remote | None
+    steps_ms: Mapping[str, float]
+
+
+def probe(path: str) -> Probe:
+    """Digest and type of a file.
+
+    Raises:
+        InputError: it cannot be read, or is empty.
+    """
+    digest, size, head = hashlib.sha256(), 0, b""
+    with _reading(path) as stream:
+        while block := stream.read(1 << 20):
+            head = head or block[:_HEAD]
+            digest.update(block)
+            size += len(block)
+    if not size:
+        raise InputError(path, "is empty")
+    return Probe(digest.hexdigest(), size, media.sniff(head, Path(path).name))
+
+
+def read_credential(path: str, media_type: str | None, store: bytes | None) -> Credential | Unreadable | Remote | None:
+    """The credential in a file, or the given store read against it."""
+    with _reading(path) as stream:
+        return sdk.read(stream, media_type, store=store)
+
+
+def read_registered(store: bytes) -> Credential | Unreadable | Remote | None:
+    """A bare manifest store from the registry."""
+    return sdk.read_store(store)
+
+
+def read_pixels(path: str, keys: Sequence[bytes]) -> PixelFacts:
+    """Look for marks in a still picture and take its fingerprint.
+
+    Raises:
+        DamagedMediaError, UnsupportedMediaError: it cannot be decoded.
+    """
+    rgb = _load(path)
+    height, width = rgb.shape[:2]
+    detection = engines.default("image").detect(rgb, keys=keys)
+    generator = None if detection.found else _generator(rgb)
+    return PixelFacts(width, height, detection, (fingerprint.image_code(rgb), fingerprint.mirrored_image_code(rgb)), generator)
+
+
+def compare(
+    path: str,
+    reference: bytes,
+    full_size: tuple[int, int],
+    hint: tuple[float, float, float, float] | None,
+    pictures: bool,
+) -> Compared:
+    """Measure how well a file's content agrees with a stored reference."""
+    copy, stored = _load(path), _decode_reference(reference)
+    measured = fitting.measure(copy, stored, full_size=full_size, hint=fitting.Hint(hint) if hint else None)
+    shots: tuple[bytes | None, bytes | None, bytes | None] = (None, None, None)
+    if pictures:
+        drawn = media.thumbnail(fitting.picture(copy, measured, max_side=_PICTURE_SIDE), max_side=_PICTURE_SIDE)
+        shots = (_shot(copy), _shot(stored), drawn if measured.changes else None)
+    return Compared(
+        str(fitting.classify(measured)),
+        measured.score,
+        measured.coverage,
+        measured.aligned,
+        measured.scale,
+        measured.rotation_deg,
+        measured.flipped,
+        tuple((c.x, c.y, c.w, c.h, c.score) for c in measured.changes),
+        *shots,
+    )
+
+
+def picture_of(path: str) -> bytes:
+    """A small JPEG of a still picture, upright, in sRGB."""
+    return _shot(_load(path))
+
+
+def dimensions(path: str) -> tuple[int, int, int | None]:
+    """Width, height and duration in ms of any medium that can be opened; zeros where it has no picture."""
+    try:
+        return media.dimensions(Path(path))
+    except (MediaDecodeError, UnsupportedError):
+        return 0, 0, None
+
+
+def prepare(job: MarkJob) -> Prepared:
+    """Decode, mark and encode again at the source's own quality; the source is not touched.
+
+    Raises:
+        DamagedMediaError, UnsupportedMediaError: the source cannot be decoded.
+        CarrierTooSmallError: it cannot hold a mark.
+        OutputError: the copy cannot be written.
+    """
+    clock = _Clock()
+    with _media_errors(job.source):
+        picture = media.decode(Path(job.source))
+    before = media.rgb8(picture)
+    clock.lap("decode")
+    after, pixels = before, picture.pixels
+    if job.mark_id is not None:
+        after = engines.get(job.alg).embed(before, job.mark_id, key=job.key, strength=job.strength)
+        clock.lap("mark")
+        pixels = media.transfer(picture, before, after)
+    with _writing(job.destination):
+        media.encode(picture, pixels, Path(job.destination), redact=job.redact)
+    clock.lap("encode")
+    height, width = after.shape[:2]
+    small = media.thumbnail(after, max_side=_THUMBNAIL_SIDE)
+    reference = media.reference(after, max_side=_PICTURE_SIDE)
+    code = fingerprint.image_code(after)
+    clock.lap("reference")
+    return Prepared(width, height, small, reference, code, clock.laps)
+
+
+def view(path: str) -> Prepared:
+    """The small copies of a picture that is signed as it is."""
+    rgb = _load(path)
+    height, width = rgb.shape[:2]
+    small = media.thumbnail(rgb, max_side=_THUMBNAIL_SIDE)
+    return Prepared(width, height, small, media.reference(rgb, max_side=_PICTURE_SIDE), fingerprint.image_code(rgb), {})
+
+
+def sign_file(job: SignJob) -> SignedFile:
+    """Sign a file into a new one and read the result back.
+
+    Raises:
+        SigningError: the library or the signer refused.
+        OutputError: the result cannot be written (disk full, no rights).
+    """
+    clock = _Clock()
+    signer = load(job.signer, folder=Path(job.keys_folder))
+    with _reading(job.source) as source, _Watched(job.destination) as destination:
+        parent = job.parent
+        opened = Path(parent[2]).open("rb") if parent else None  # noqa: SIM115 - closed below, both at once
+        try:
+            sealed = sdk.sign(
+                job.definition,
+                source,
+                destination,
+                job.media_type,
+                algorithm=signer.alg,
+                chain_pem=signer.certificate_pem,
+                callback=signer.sign,
+                tsa_url=job.tsa_url,
+                resources=job.resources if THUMBNAIL in job.resources else {},
+                ingredients=[(parent[0], parent[1], opened)] if parent and opened else (),
+            )
+        except sdk.SignFailedError as error:
+            destination.reraise()
+            raise SigningError(job.source, str(error)) from error
+        finally:
+            if opened:
+                opened.close()
+    clock.lap("sign")
+    digest = probe(job.destination)
+    with _reading(job.destination) as stream:
+        credential = sdk.read(stream, job.media_type)
+    clock.lap("read back")
+    return SignedFile(digest.sha256, digest.size, sealed.store, credential, clock.laps)
+
+
+class _Watched:
+    """A new file for the library to write to; it remembers the real error, which the library replaces by its own."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        try:
+            self._file = Path(path).open("x+b")  # noqa: SIM115 - closed in __exit__
+        except OSError as error:
+            raise OutputError(path, _phrase(error)) from error
+        self._error: OSError | None = None
+        for name in ("read", "write", "seek", "tell", "flush", "truncate"):
+            setattr(self, name, self._guard(getattr(self._file, name)))
+
+    def _guard(self, method: Any) -> Any:
+        def guarded(*arguments: Any) -> Any:
+            try:
+                return method(*arguments)
+            except OSError as error:
+                self._error = error
+                raise
+
+        return guarded
+
+    def reraise(self) -> None:
+        if self._error is not None:
+            raise OutputError(self._path, _phrase(self._error)) from self._error
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._file.close()
+        except OSError as error:
+            raise OutputError(self._path, _phrase(error)) from error
+
+
+class _Clock:
+    """Milliseconds of process time since the last lap, by name."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.process_time()
+
+    def lap(self, name: str) -> None:
+        now = time.process_time()
+        self.laps[name] = round((now - self._last) * 1000, 1)
+        self._last = now
+
+
+def _load(path: str) -> Rgb:
+    with _media_errors(path):
+        return media.load_rgb8(Path(path))
+
+
+def _shot(rgb: Rgb) -> bytes:
+    return media.thumbnail(rgb, max_side=_PICTURE_SIDE)
+
+
+def _decode_reference(data: bytes) -> Rgb:
+    """A reference is our own encoding; it was checked against its digest when it was fetched."""
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise DamagedMediaError("stored reference", "cannot be decoded")
+    return np.ascontiguousarray(bgr[:, :, ::-1]).astype(np.uint8, copy=False)
+
+
+def _generator(rgb: Rgb) -> tuple[str, float] | None:
+    try:
+        read = imwatermark.generator_mark(rgb)
+    except UnsupportedError:  # the optional second engine is not installed
+        return None
+    return (read.name, read.p_value) if read else None
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[BinaryIO]:
+    try:
+        stream = Path(path).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise InputError(path, _phrase(error)) from error
+    with stream:
+        try:
+            yield stream
+        except IsADirectoryError as error:
+            raise InputError(path, _phrase(error)) from error
+
+
+@contextmanager
+def _writing(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(path, _phrase(error)) from error
+
+
+@contextmanager
+def _media_errors(path: str) -> Iterator[None]:
+    try:
+        yield
+    except MediaDecodeError as error:
+        raise DamagedMediaError(path, error.what) from error
+    except UnsupportedError as error:
+        raise UnsupportedMediaError(path, error.what) from error
+    except OSError as error:
+        raise InputError(path, _phrase(error)) from error
+
+
+def _phrase(error: OSError) -> str:
+    known = {
+        FileNotFoundError: "no such file",
+        IsADirectoryError: "is a folder",
+        PermissionError: "no permission",
+        FileExistsError: "is in the way",
+    }
+    for kind, text in known.items():
+        if isinstance(error, kind):
+            return text
+    return (error.strerror or str(error)).lower()
+
+
+__all__ = [
+    "CarrierTooSmallError",
+    "Compared",
+    "MarkJob",
+    "PixelFacts",
+    "Prepared",
+    "Probe",
+    "SignJob",
+    "SignedFile",
+    "compare",
+    "dimensions",
+    "picture_of",
+    "prepare",
+    "probe",
+    "read_credential",
+    "read_pixels",
+    "read_registered",
+    "sign_file",
+    "view",
+]

@@ -1,0 +1,270 @@
+"""Verify one file: gather evidence in killable workers and from the registry, then judge.
+
+    probe ─► credential ┐
+          └► pixels ────┴► who owns the mark ─► candidates ─► compare with each reference ─► judge
+
+Effects live here and branches are few; every decision is judge.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from provenance import appraisal, tasks
+from provenance.credential import Credential, Remote, Unreadable
+from provenance.desk import Desk
+from provenance.errors import BudgetError, DamagedMediaError, InputError, StoreError, UnsupportedMediaError
+from provenance.judge import Candidate, Evidence, GeneratorReading, MarkReading, judge
+from provenance.sdk import VALIDATOR, readable_types
+from provenance.soft_binding import binding
+from provenance.status import Content
+from provenance.store.registry import AssetRecord
+from provenance.verdict import AssetFacts, Change, PoseFacts, Source, Verdict
+from watermark.media import MARKABLE
+
+# Followed no further: each costs a comparison, and an asset has few doubles.
+_MAX_CANDIDATES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Small JPEGs for a person: the file, the registered picture, where they differ."""
+
+    copy: bytes | None = None
+    reference: bytes | None = None
+    changes: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    verdict: Verdict
+    pictures: Pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A registered asset that something in the file points to."""
+
+    asset: AssetRecord
+    how: str  # mark | manifest | fingerprint
+    distance: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A lead, its credential read and its reference compared."""
+
+    lead: Lead
+    candidate: Candidate
+    compared: tasks.Compared | None
+
+
+def verify(
+    path: Path, desk: Desk, *, at: datetime, sidecar: Path | None = None, marks: bool = True, pictures: bool = False
+) -> Verification:
+    """All that can be said of a file at an instant.
+
+    Args:
+        sidecar: A manifest store that lies beside the file; it wins over an embedded one.
+        marks: Whether to look for marks: a file whose credential is intact is judged far faster without.
+        pictures: Whether to make the small pictures.
+    Raises:
+        InputError: the file cannot be read at all. What its bytes say never raises.
+        StoreError: the registry cannot be asked.
+    """
+    name = str(path)
+    seen = desk.workers.run(tasks.probe, name)
+    store = _sidecar(sidecar)
+    reading = desk.workers.start(tasks.read_credential, name, _type_for_reader(seen.media_type), store)
+    still = marks and seen.media_type in MARKABLE
+    looking = desk.workers.start(tasks.read_pixels, name, desk.mark_keys) if still else None
+
+    undecided: set[str] = set()
+    not_checked: list[str] = []
+    credential: Credential | Unreadable | Remote | None = None
+    if store is None and seen.media_type not in readable_types():
+        not_checked.append("credential.container")
+    try:
+        credential = reading.result()
+    except BudgetError:
+        undecided.add("credential")
+    if isinstance(credential, Unreadable) and credential.unsupported:
+        credential = None
+    pixels: tasks.PixelFacts | None = None
+    if looking is not None:
+        try:
+            pixels = looking.result()
+        except BudgetError:
+            undecided.add("mark")
+        except (DamagedMediaError, UnsupportedMediaError) as error:
+            not_checked.append(f"mark ({error.why})")
+
+    mark = read_mark(pixels)
+    evidence = Evidence(
+        asset=AssetFacts(seen.sha256, seen.media_type, None, pixels.width if pixels else None, pixels.height if pixels else None),
+        credential=credential,
+        source=Source.SIDECAR if store is not None else Source.EMBEDDED,
+        mark=mark,
+        generator=GeneratorReading(*pixels.generator) if pixels and pixels.generator else None,
+        undecided=frozenset(undecided),
+        not_checked=tuple(not_checked),
+    )
+    shots = Pictures()
+    if desk.registry is not None:
+        evidence, shots = _consult(path, evidence, pixels, desk, pictures)
+    else:
+        evidence = replace(evidence, not_checked=(*evidence.not_checked, "registry"))
+    if pictures and shots.copy is None and pixels is not None:
+        shots = replace(shots, copy=desk.workers.run(tasks.picture_of, name))
+    return Verification(judge(evidence, lists=desk.lists, at=at, validator=VALIDATOR), shots)
+
+
+def leads(evidence: Evidence, pixels: tasks.PixelFacts | None, desk: Desk, *, everything: bool = False) -> tuple[Lead, ...]:
+    """Registered assets that a file may come from, best ground first: mark, manifest label, fingerprint.
+
+    The fingerprint is asked only where nothing better was found, unless `everything` is wanted.
+    """
+    assert desk.registry is not None
+    found: list[Lead] = []
+    if evidence.mark.binding is not None:
+        read = evidence.mark.binding
+        found += [Lead(a, "mark") for a in desk.registry.by_binding(read.alg, read.value)]
+    if isinstance(evidence.credential, Credential):
+        named = desk.registry.by_manifest(evidence.credential.active)
+        found += [Lead(named, "manifest")] if named else []
+    if pixels is not None and (everything or not found):
+        near = {
+            record.asset_id: Lead(record, "fingerprint", distance)
+            for code in pixels.codes
+            for record, distance in desk.registry.near(code, limit=_MAX_CANDIDATES)
+        }
+        found += sorted(near.values(), key=lambda lead: lead.distance or 0)
+    first = {lead.asset.asset_id: lead for lead in reversed(found)}  # the best ground for each asset stays
+    return tuple(lead for lead in found if first[lead.asset.asset_id] is lead)
+
+
+def follow(
+    path: Path, found: Iterable[Lead], pixels: tasks.PixelFacts | None, desk: Desk, *, pictures: bool
+) -> tuple[Followed, ...]:
+    """Read each lead's registered credential and compare its reference; best fit first."""
+    transform = pixels.detection.transform if pixels else None
+    followed = []
+    for lead in list(found)[:_MAX_CANDIDATES]:
+        asset = lead.asset
+        hint = None
+        if transform is not None and asset.width and asset.height:
+            a, b, _, c, d, _ = transform.against(asset.width, asset.height).matrix
+            hint = (a, b, c, d)
+        followed.append(_follow(path, lead, hint, desk, pictures))
+    rank = {Content.FITS: 0, Content.CHANGED: 1}
+    return tuple(sorted(followed, key=lambda f: (rank.get(f.candidate.content, 2), -(f.candidate.fit or 0.0))))
+
+
+def _consult(
+    path: Path, evidence: Evidence, pixels: tasks.PixelFacts | None, desk: Desk, pictures: bool
+) -> tuple[Evidence, Pictures]:
+    """Add what the registry knows: whose mark it is, which asset fits, what was revoked."""
+    assert desk.registry is not None
+    own = evidence.credential if isinstance(evidence.credential, Credential) else None
+    read = evidence.mark.binding
+    owners = desk.registry.by_binding(read.alg, read.value) if read else ()
+    exact = desk.registry.by_manifest(own.active) if own else None
+    evidence = replace(
+        evidence,
+        owners=tuple(a.manifest_id for a in owners),
+        withdrawn=exact is not None and exact.withdrawn_at is not None,
+        asset=replace(evidence.asset, id=exact.asset_id if exact and exact.sha256 == evidence.asset.sha256 else None),
+    )
+    shots = Pictures()
+    credentials: list[Credential] = [own] if own else []
+    if not _intact(own):
+        try:
+            best = _best(follow(path, leads(evidence, pixels, desk), pixels, desk, pictures=pictures))
+        except BudgetError:
+            best = None
+            evidence = replace(evidence, undecided=evidence.undecided | {"fit"})
+        if best is not None:
+            evidence = replace(evidence, candidate=best.candidate)
+            if isinstance(best.candidate.credential, Credential):
+                credentials.append(best.candidate.credential)
+            if best.compared is not None:
+                shots = Pictures(best.compared.copy, best.compared.reference, best.compared.picture)
+    return replace(evidence, revocations=_revocations(credentials, desk)), shots
+
+
+def _best(followed: Sequence[Followed]) -> Followed | None:
+    """The candidate that counts. A fingerprint's lead that does not fit was no lead at all."""
+    best = followed[0] if followed else None
+    if best is not None and best.lead.how == "fingerprint" and best.candidate.content is not Content.FITS:
+        return None
+    return best
+
+
+def _follow(path: Path, lead: Lead, hint: tuple[float, float, float, float] | None, desk: Desk, pictures: bool) -> Followed:
+    assert desk.registry is not None
+    asset = lead.asset
+    try:
+        store = desk.registry.manifest_store(asset.manifest_id)
+        reference = desk.registry.reference(asset.asset_id)
+    except StoreError:  # the object was damaged or erased: the record can prove nothing
+        store = reference = None
+    credential = desk.workers.run(tasks.read_registered, store) if store is not None else None
+    compared = None
+    content = Content.UNCHECKED
+    if reference is not None and asset.width and asset.height:
+        compared = desk.workers.run(tasks.compare, str(path), reference, (asset.width, asset.height), hint, pictures)
+        content = Content(compared.agreement)
+    candidate = Candidate(
+        asset_id=asset.asset_id,
+        manifest_id=asset.manifest_id,
+        how=lead.how,
+        credential=credential,
+        content=content,
+        fit=compared.score if compared else None,
+        coverage=compared.coverage if compared else None,
+        changes=tuple(Change(*c) for c in compared.changes) if compared else (),
+        pose=PoseFacts(compared.scale, compared.rotation_deg, compared.flipped) if compared and compared.aligned else None,
+        withdrawn=asset.withdrawn_at is not None,
+    )
+    return Followed(lead, candidate, compared)
+
+
+def _intact(credential: Credential | None) -> bool:
+    """Whether the file's own bytes are what its credential was made over: then nothing needs recovering."""
+    if credential is None:
+        return False
+    codes = {c.code for c in credential.manifest.results.failure}
+    return not any(c.endswith(("Hash.mismatch", "hashedURI.mismatch", "claimSignature.mismatch")) for c in codes)
+
+
+def read_mark(pixels: tasks.PixelFacts | None) -> MarkReading:
+    if pixels is None:
+        return MarkReading(looked=False)
+    found = pixels.detection
+    if found.mark_id is None:
+        return MarkReading(looked=True)
+    return MarkReading(True, binding(found.alg, found.mark_id), found.p_false, found.bit_errors)
+
+
+def _revocations(credentials: Sequence[Credential], desk: Desk) -> dict[str, appraisal.RevocationRecord]:
+    assert desk.registry is not None
+    leaves = {appraisal.fingerprint(m) for c in credentials for m in c.manifests.values()} - {None}
+    known = {leaf: desk.registry.revocation(leaf) for leaf in leaves if leaf}
+    return {leaf: appraisal.RevocationRecord(r.at, r.reason) for leaf, r in known.items() if r}
+
+
+def _sidecar(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(str(path), (error.strerror or "cannot be read").lower()) from error
+
+
+def _type_for_reader(media_type: str | None) -> str | None:
+    """The library looks for itself except where the bytes do not tell (SVG, bare stores)."""
+    return media_type if media_type in readable_types() else None
