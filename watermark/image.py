@@ -1,0 +1,202 @@
+"""The image mark `org.colophon.mark.image.1`: embedding, and detection that knows nothing. README.md specifies the layout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from watermark import code, payload
+from watermark.detection import CANONICAL_AREA, Detection, Transform, canonical_unit
+from watermark.errors import CarrierTooSmallError, UnsupportedError
+from watermark.lattice import TILE, TILES, Lattice, Real, lattice
+from watermark.mask import visibility, whiten
+from watermark.pattern import interpolation, synthesise
+from watermark.reading import Matrix, Reading, read
+from watermark.strength import choose
+from watermark.sync import Alignment, Candidate, PoseSearch, Spectrum, align, refine, spectrum
+
+ALGORITHM = "org.colophon.mark.image.1"
+SMALLEST = 32
+"""Pixels on the short side under which nothing is embedded."""
+STRONGEST = 8.0
+WORK_AREA = 640_000
+"""Pixels to which larger copies are shrunk before anyone looks for a mark."""
+P_FALSE = 1e-9
+"""A picture is said to carry a mark only if chance is bounded by this, over the whole search."""
+READINGS = 24
+"""Most readings of one picture under one key; part of the bound."""
+BAND_ROWS = 256
+
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+def embed(pixels: Pixels, mark_id: int, *, key: bytes, strength: float | None = None) -> Pixels:
+    """Return a copy of a picture that carries an id as an invisible mark.
+
+    Args:
+        pixels: Shape (H, W), (H, W, 3) or (H, W, 4), uint8 or uint16, gamma-coded (sRGB or alike), upright; left unchanged.
+        mark_id: 0 ≤ id < 2⁶⁴.
+        key: At least 16 bytes; whoever detects needs the same.
+        strength: RMS change of luma in 8-bit code values, 0 < strength ≤ 8; None chooses by content (`strength.choose`).
+    Returns:
+        Same shape and dtype. All colour channels change by the same amount; alpha, and what is fully transparent, not at all.
+    Raises:
+        CarrierTooSmallError: fewer than 32 pixels on the short side.
+        UnsupportedError: another shape or dtype.
+        ValueError: id, key or strength out of range.
+    """
+    _check(pixels)
+    if min(pixels.shape[:2]) < SMALLEST:
+        raise CarrierTooSmallError(min(pixels.shape[:2]), SMALLEST, "pixels on the short side")
+    if strength is not None and not 0 < strength <= STRONGEST:
+        raise ValueError(f"strength is 0–{STRONGEST} code values, not {strength}")
+    layout = lattice(key)
+    word = code.encode(payload.pack(mark_id))
+    height, width = pixels.shape[:2]
+    unit = canonical_unit(width, height)
+    wide, tall = math.ceil(width / unit), math.ceil(height / unit)
+    luma = _shrink(_luma(pixels), wide, tall)
+    parts = synthesise(layout, layout.symbols(word), layout.origin(mark_id), -(-tall // TILE), -(-wide // TILE))
+    mark = (parts[0] + parts[1])[:tall, :wide] * visibility(luma)
+    mark /= np.sqrt((mark**2).mean())
+    mark *= choose(luma, mark, layout, word, mark_id) if strength is None else strength
+    return _add(pixels, mark, unit)
+
+
+def detect(pixels: NDArray[np.uint8], *, keys: Sequence[bytes]) -> Detection:
+    """Look for a mark in a picture of which nothing is known.
+
+    Args:
+        pixels: Shape (H, W), (H, W, 3) or (H, W, 4), uint8 (uint16 is reduced); any size.
+        keys: Tried in order; the first that reads wins.
+    Returns:
+        A detection; where something is found its `p_false` ≤ 1e-9 bounds the chance over all poses, offsets, ids and keys.
+    Raises:
+        UnsupportedError: another shape or dtype.
+    """
+    _check(pixels)
+    if min(pixels.shape[:2]) >= SMALLEST and pixels.min() != pixels.max():
+        copy = _Copy.of(_luma(pixels))
+        for index, key in enumerate(keys):
+            if found := _detect(copy, lattice(key)):
+                reading, plane = found
+                chance = math.exp(max(-700.0, reading.log_chance)) * READINGS * len(keys)
+                if chance <= P_FALSE:
+                    where = _transform(copy, plane, reading)
+                    return Detection(ALGORITHM, reading.mark_id, chance, reading.bit_errors, index, where)
+    return Detection(ALGORITHM, None, 1.0, None, None, None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Copy:
+    """A picture made ready for the search, whatever the key: whitened luma, its spectrum, the maps of poses."""
+
+    white: Real
+    shrunk: tuple[float, float]
+    found: Spectrum
+    poses: PoseSearch
+
+    @classmethod
+    def of(cls, luma: NDArray[np.uint8]) -> _Copy:
+        height, width = luma.shape
+        factor = max(1.0, math.sqrt(luma.size / WORK_AREA))
+        wide, tall = max(1, round(width / factor)), max(1, round(height / factor))
+        white = whiten(_shrink(luma, wide, tall))
+        found = spectrum(white)
+        return cls(white, (width / wide, height / tall), found, PoseSearch(found, math.sqrt(white.size / CANONICAL_AREA)))
+
+
+def _detect(copy: _Copy, layout: Lattice) -> tuple[Reading, Matrix] | None:
+    """Try families of poses, the likely ones first, until one reads."""
+    left = READINGS
+    searches: tuple[Callable[[Lattice], list[Candidate]], ...] = (
+        copy.poses.upright,
+        copy.poses.turned,
+        copy.poses.stretched,
+    )
+    for search in searches:
+        for aligned in _aligned(copy, layout, search(layout)):
+            if left == 0:
+                return None
+            left -= 1
+            plane = _plane(aligned, copy.white.shape)
+            reading = read(copy.white, layout, plane)
+            if reading and reading.log_chance < math.log(P_FALSE / READINGS):
+                return reading, plane
+    return None
+
+
+def _aligned(copy: _Copy, layout: Lattice, candidates: list[Candidate]) -> Iterator[Alignment]:
+    for candidate in candidates[:4]:
+        yield from align(copy.found, layout, refine(copy.found, layout, candidate))
+
+
+def _plane(aligned: Alignment, shape: tuple[int, int]) -> Matrix:
+    """Homography from canonical units, modulo the tile, to the pixels of a copy of that shape."""
+    middle = np.array([shape[1] // 2 + 0.5, shape[0] // 2 + 0.5])
+    plane = np.eye(3)
+    plane[:2, :2] = aligned.matrix
+    plane[:2, 2] = middle - aligned.matrix @ aligned.centre
+    return plane
+
+
+def _transform(copy: _Copy, plane: Matrix, reading: Reading) -> Transform:
+    """Undo the shrinking, and put the origin on the marked picture's corner."""
+    matrix = np.diag([*copy.shrunk, 1.0]) @ plane
+    height, width = copy.white.shape
+    middle = np.linalg.solve(plane, [width / 2, height / 2, 1.0])[:2]
+    corner = np.array([reading.corner[1], reading.corner[0]], float)
+    # the copy's middle lies in the first super-tile right of and below the corner
+    corner += TILES * np.floor((middle / TILE - corner) / TILES)
+    offset = matrix @ [*(TILE * corner), 1.0]
+    (a, b), (c, d) = matrix[:2, :2].tolist()
+    return Transform((a, b, c, d), (float(offset[0]), float(offset[1])))
+
+
+def _add(pixels: Pixels, mark: Real, unit: float) -> Pixels:
+    """Carry a mark from canonical samples to pixels and add it, in bands of rows."""
+    height, width = pixels.shape[:2]
+    tall, wide = mark.shape
+    down = interpolation(height, unit, tall)
+    across = np.ascontiguousarray(mark @ interpolation(width, unit, wide).T)
+    out = pixels.copy()
+    step = 257.0 if pixels.dtype == np.uint16 else 1.0
+    for top in range(0, height, BAND_ROWS):
+        rows = slice(top, min(top + BAND_ROWS, height))
+        used = np.flatnonzero(down[rows].any(0))
+        change = down[rows, used[0] : used[-1] + 1] @ across[used[0] : used[-1] + 1]
+        out[rows] = _changed(pixels[rows], change * np.float32(step))
+    return out
+
+
+def _changed(pixels: Pixels, change: Real) -> Pixels:
+    kind = cv2.CV_16U if pixels.dtype == np.uint16 else cv2.CV_8U
+    if pixels.ndim == 2:
+        return cv2.add(pixels.astype(np.float32), change, dtype=kind)
+    if pixels.shape[2] == 4:
+        change = change * (pixels[..., 3] > 0)
+    planes = [change] * 3 + [np.zeros_like(change)] * (pixels.shape[2] - 3)
+    return cv2.add(pixels, cv2.merge(planes), dtype=kind)
+
+
+def _check(pixels: Pixels) -> None:
+    shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))
+    if not shaped or pixels.dtype not in (np.uint8, np.uint16):
+        raise UnsupportedError("", f"pixels of shape {pixels.shape} and type {pixels.dtype}")
+
+
+def _luma(pixels: Pixels) -> NDArray[np.uint8]:
+    """Luma, 0–255, shape (H, W)."""
+    if pixels.dtype == np.uint16:
+        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
+    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels[..., :3], cv2.COLOR_RGB2GRAY)
+
+
+def _shrink(luma: NDArray[np.uint8], wide: int, tall: int) -> Real:
+    larger = wide > luma.shape[1] or tall > luma.shape[0]
+    return cv2.resize(luma, (wide, tall), interpolation=cv2.INTER_LINEAR if larger else cv2.INTER_AREA).astype(np.float32)
