@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from watermark.errors import MediaDecodeError, UnsupportedError
-from watermark.media import colour, files, jpeg, png
+from watermark.media import avif, colour, files, heif, jpeg, png, stills, tiff, webp
 from watermark.media.picture import MARKABLE, MAX_PIXELS, REDACTIONS, Picture, Pixels, Rgb8
 from watermark.media.sniff import sniff
 
-_READERS = {"image/jpeg": jpeg.read, "image/png": png.read}
-_WRITERS = {"image/jpeg": jpeg.write, "image/png": png.write}
+_READERS: dict[str, Callable[[bytes, int], Picture]] = {
+    "image/jpeg": jpeg.read,
+    "image/png": png.read,
+    "image/webp": webp.read,
+    "image/avif": avif.read,
+    "image/heic": heif.read,
+    "image/heif": heif.read,
+    "image/tiff": tiff.read,
+    "image/gif": stills.read_gif,
+    "image/bmp": stills.read_bmp,
+}
+_WRITERS: dict[str, Callable[[Picture, Pixels, frozenset[str]], bytes]] = {
+    "image/jpeg": jpeg.write,
+    "image/png": png.write,
+    "image/webp": webp.write,
+    "image/avif": avif.write,
+    "image/heic": heif.write,
+    "image/heif": heif.write,
+    "image/tiff": tiff.write,
+}
+assert _WRITERS.keys() == MARKABLE
 
 
 def decode(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:

@@ -7,12 +7,15 @@ import threading
 import warnings
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from watermark.errors import UnsupportedError
 from watermark.media.picture import Pixels
+
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # hostile files are no news for the terminal
 
 _opening = threading.Lock()
 

@@ -225,7 +225,8 @@ def _carried(source: JpegSource, *, places: bool) -> Iterator[Segment]:
             if payload.startswith(b"JFIF\0") and len(payload) >= 14:
                 yield Segment(marker, payload[:12] + b"\0\0")  # without its thumbnail
         elif marker == 0xE1 and payload.startswith(_EXIF):
-            yield from _exif_segment(payload, places)
+            if block := exif.carried(payload[len(_EXIF) :], places=places):
+                yield Segment(marker, _EXIF + block)
         elif marker == 0xE1 and payload.startswith(_XMP):
             packet = xmp.pruned(payload[len(_XMP) :], places=places)
             if packet and len(packet) < 65500:
@@ -243,14 +244,6 @@ def _carried(source: JpegSource, *, places: bool) -> Iterator[Segment]:
             continue  # JUMBF; further pictures that are not carried
         elif not places or marker == _COM:
             yield segment  # maker segments nobody documents cannot be vouched for: not when places must go
-
-
-def _exif_segment(payload: bytes, places: bool) -> Iterator[Segment]:
-    block = exif.without_thumbnail(payload[len(_EXIF) :])
-    try:
-        yield Segment(0xE1, _EXIF + (exif.without_gps(block) if places else block))
-    except ValueError:
-        return  # unreadable, so that it might hold anything
 
 
 def _bytes(segment: Segment) -> bytes:

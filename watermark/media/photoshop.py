@@ -41,7 +41,7 @@ def _resources(block: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def _kept(resources: list[tuple[int, bytes, bytes]], places: bool) -> Iterator[bytes]:
-    moved = places and any(number == _IPTC and _iptc_without_places(data) != data for number, _, data in resources)
+    moved = places and any(number == _IPTC and iptc_without_places(data) != data for number, _, data in resources)
     for number, whole, data in resources:
         if number in _THUMBNAILS or (number == _IPTC_DIGEST and moved):
             continue
@@ -51,13 +51,13 @@ def _kept(resources: list[tuple[int, bytes, bytes]], places: bool) -> Iterator[b
 
 def _without_places(number: int, data: bytes) -> bytes:
     if number == _IPTC:
-        return _iptc_without_places(data)
+        return iptc_without_places(data)
     if number in (_EXIF_1, _EXIF_3):
         return exif.without_gps(data)
     return xmp.pruned(data, places=True) if number == _XMP else data
 
 
-def _iptc_without_places(records: bytes) -> bytes:
+def iptc_without_places(records: bytes) -> bytes:
     """Drop the location datasets of an IPTC-IIM 4.2 record; padding after the last dataset stays."""
     out, at = bytearray(), 0
     while at + 5 <= len(records) and records[at] == 0x1C:

@@ -6,7 +6,6 @@ chunks are set again. A palette becomes RGB or RGBA (a mark needs more than 256 
 
 from __future__ import annotations
 
-import contextlib
 import io
 import struct
 import zlib
@@ -145,9 +144,7 @@ def _ancillary(chunks: list[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], 
     return tuple((kind, content) for kind, content in chunks if kind[0] & 0x20)
 
 
-def _carried(
-    chunks: tuple[tuple[bytes, bytes], ...], *, same_type: bool, places: bool
-) -> Iterator[tuple[bytes, bytes]]:
+def _carried(chunks: tuple[tuple[bytes, bytes], ...], *, same_type: bool, places: bool) -> Iterator[tuple[bytes, bytes]]:
     """Yield the chunks that hold for the new pixels too.
 
     Unknown chunks that are not marked safe to copy go, as §5.4 and §14.1 ask of an editor; C2PA's `caBX` is one.
@@ -157,9 +154,8 @@ def _carried(
         if not (safe or kind in _KNOWN) or (kind in _OF_COLOUR_TYPE and not same_type) or kind == b"tRNS":
             continue
         if kind == b"eXIf":
-            with contextlib.suppress(ValueError):
-                block = exif.without_thumbnail(content)
-                yield kind, exif.without_gps(block) if places else block
+            if block := exif.carried(content, places=places):
+                yield kind, block
         elif kind == b"iTXt" and content.startswith(_XMP_KEY):
             packet = _xmp((kind, content))
             pruned = xmp.pruned(packet, places=places)
