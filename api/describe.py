@@ -28,9 +28,7 @@ VERSION = _version()
 
 # Never mounted: these functions are served by bare Starlette routes (see app.py), and are described as if by FastAPI.
 router = APIRouter()
-_STATUSES: dict[int | str, dict[str, Any]] = {
-    200: {"model": schemas.Statuses, "content": {"application/json": {"example": examples.STATUSES}}}
-}
+_STATUSES: dict[int | str, dict[str, Any]] = {200: {"model": schemas.Statuses, "content": examples.content("statuses")}}
 _IDS = {
     "name": "ids",
     "in": "query",
@@ -64,7 +62,7 @@ router.add_api_route(
             "content": {
                 "application/json": {
                     "schema": schemas.StatusQuery.model_json_schema(),
-                    "example": examples.QUERY,
+                    **examples.content("query")["application/json"],
                 }
             },
         }
@@ -77,13 +75,15 @@ router.add_api_route(
     operation_id="healthz",
     summary="Is the process there",
     tags=["operation"],
-    responses={200: {"model": schemas.Health, "content": {"application/json": {"example": {"status": "ok"}}}}},
+    responses={200: {"model": schemas.Health, "content": examples.content("health")}},
 )
 
 
 def complete(description: dict[str, Any]) -> dict[str, Any]:
-    """Add what every error answer refers to, and drop the framework's own error shapes, which are never sent."""
-    known = description.setdefault("components", {}).setdefault("schemas", {})
+    """Add what routes refer to, and drop the framework's own error shapes, which are never sent."""
+    parts = description.setdefault("components", {})
+    parts["examples"] = examples.NAMED
+    known = parts.setdefault("schemas", {})
     problem = schemas.ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
     known |= problem.pop("$defs", {}) | {schemas.ProblemDocument.__name__: problem}
     for unused in ("HTTPValidationError", "ValidationError"):

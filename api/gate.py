@@ -37,6 +37,7 @@ _HEADERS = {
     "content-security-policy": _DATA_POLICY,
     "cache-control": "no-store",
 }
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]@/\s]+)(?::[0-9]*)?")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -141,6 +142,6 @@ def problem_headers(problem: Problem) -> dict[str, str]:
 
 
 def _host(header: str) -> str:
-    """The name in a Host header, without its port: `[::1]:80` → `[::1]`."""
-    name = header.lower()
-    return name[: name.index("]") + 1] if name.startswith("[") and "]" in name else name.partition(":")[0]
+    """The name in a Host header, without its port: `[::1]:80` → `[::1]`; nothing if it is no such header."""
+    found = _HOST.fullmatch(header.lower())
+    return found[1] if found else ""

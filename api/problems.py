@@ -166,11 +166,13 @@ def _down(_error: Any) -> Problem:
 
 
 def _refused(error: SigningRefusedError) -> Problem:
-    return Problem(KINDS["signing-refused"], public(error.why), fields={"code": error.code})
+    if error.code == "UnknownSigner":  # the signing process's own word for UnknownSignerError
+        return Problem(KINDS["unknown-key"])
+    return Problem(KINDS["signing-refused"], public(error.why), fields={"code": public(error.code)})
 
 
 def _not_found(error: NotFoundError) -> Problem:
-    return Problem(KINDS["not-found"], f"no such {error.what} is known here")
+    return Problem(KINDS["not-found"], f"no such {public(error.what)} is known here")
 
 
 def _system(error: OSError) -> Problem:

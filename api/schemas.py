@@ -211,16 +211,26 @@ class Trail(Wire):
     entries: list[TrailEntry]
 
 
+class FeedSigner(Wire):
+    name: str
+    development: bool
+
+
 class StatusItem(Wire):
-    """What a feed shows for one id. `unregistered`: nobody here has looked at it; show nothing.
-
-    Other members are those of the stored status, see the route's description.
-    """
-
-    model_config = ConfigDict(extra="allow")
+    """What a feed shows for one id. Where `status` is `unregistered`, it and `id` are all there is."""
 
     id: str = Field(description="As it was asked for.")
-    status: Status | Literal["unregistered", "pending"]
+    status: Status | Literal["unregistered"] = Field(
+        description="`unregistered`: nobody here has looked at it, or it is no id at all. Show nothing; it is not `none`."
+    )
+    label: str | None = Field(None, description="A few words to show beside the item; empty where nothing should be shown.")
+    summary: str | None = None
+    signer: FeedSigner | None = None
+    signed_at: AwareDatetime | None = Field(None, description="By a trusted time stamp.")
+    manifest_id: str | None = None
+    asset_id: AssetId | None = None
+    signals: list[str] | None = None
+    at: AwareDatetime | None = Field(None, description="When this was found.")
 
 
 class Statuses(Wire):

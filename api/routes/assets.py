@@ -25,7 +25,7 @@ _UNKNOWN = errors("not-found", "invalid-request", "unavailable")
     "",
     summary="A registered asset",
     response_model=schemas.Asset,
-    responses={200: {"content": {"application/json": {"example": examples.ASSET}}}, **_UNKNOWN},
+    responses={200: {"content": examples.content("asset")}, **_UNKNOWN},
 )
 def asset(request: Request, asset_id: Id) -> Response:
     """Who signed it and when, how it can be found again, what it was made from and what was made from it."""
@@ -37,7 +37,7 @@ def asset(request: Request, asset_id: Id) -> Response:
     "/trail",
     summary="What happened to an asset",
     response_model=schemas.Trail,
-    responses={200: {"content": {"application/json": {"example": examples.TRAIL}}}, **_UNKNOWN},
+    responses={200: {"content": examples.content("trail")}, **_UNKNOWN},
 )
 def trail(
     request: Request,

@@ -9,10 +9,10 @@ from importlib import resources
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from api import schemas
+from api import examples, schemas
 from api.gate import PAGE_POLICY
 from api.problems import KINDS, refuse
-from api.routes.common import json_response
+from api.routes.common import errors, json_response
 
 _TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 _ADDRESSES = {"/": "index.html", "/api/docs": "docs.html"}
@@ -30,6 +30,7 @@ def mount(app: FastAPI, *, upload_limit_mb: int) -> None:
         problem_kind,
         methods=["GET"],
         response_model=schemas.ProblemKind,
+        responses={200: {"content": examples.content("problem-kind")}, **errors("not-found", "invalid-request")},
         summary="A kind of problem",
         tags=["operation"],
     )

@@ -61,7 +61,7 @@ class Wishes:
         201: {
             "description": "Signed. The file itself, or JSON if `Accept` names application/json.",
             "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()},
-            "content": {"application/json": {"example": examples.SIGNED}, "*/*": {"schema": _BINARY}},
+            "content": examples.content("signed") | {"*/*": {"schema": _BINARY}},
         },
         **errors("bad-request", "foreign-page", "signing-refused", "in-progress", "conflict", "gone", "too-large"),
         **errors("unsupported-media"),

@@ -25,7 +25,7 @@ router = APIRouter()
     summary="Verify a file",
     response_model=schemas.Verdict,
     responses={
-        200: {"description": "A verdict, whatever it is.", "content": {"application/json": {"examples": examples.VERDICTS}}},
+        200: {"description": "A verdict, whatever it is.", "content": examples.content(*examples.VERDICTS)},
         **errors("bad-request", "foreign-page", "too-large", "unsupported-media", "invalid-request", "unusable-file"),
         **errors("damaged-media", "over-budget", "busy", "storage-full"),
     },
