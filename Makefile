@@ -1,0 +1,46 @@
+# Two commands do everything on a machine with Python 3.11 and a package index: `make demo` and `make test`.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test lint types quick bench bench-image clean
+
+help:  ## these lines
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(READY)  ## everything into .venv, as locked
+
+# pip alone, with hashes: uv is welcome (uv.lock is the source) but not needed
+$(READY): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "needs Python 3.11 as $(PYTHON); or: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)  ## the whole story on bundled photos; leaves a report to open
+	$(BIN)/colophon demo --report demo-report
+
+serve: $(READY)  ## the service on http://127.0.0.1:8000
+	$(BIN)/colophon serve
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+test: lint types  ## lint, types, every test
+	$(BIN)/pytest -n 2 --dist loadfile
+
+quick: $(READY)  ## the tests that take seconds
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not browser"
+
+bench: $(READY)  ## the figures of the README
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf $(VENV) build demo-report *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
