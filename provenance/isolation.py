@@ -9,15 +9,18 @@ from __future__ import annotations
 import multiprocessing
 import resource
 import sys
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from provenance.errors import BudgetError
+from provenance.errors import BudgetError, UnavailableError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,20 +47,13 @@ class Workers:
     """A pool of killable processes. Use as a context manager; safe to share between threads."""
 
     def __init__(self, count: int = 2, budget: Budget = Budget()) -> None:  # noqa: B008 - frozen
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["provenance.tasks"])
-        self._budget = budget
-        self._pool = ProcessPool(
-            max_workers=count,
-            max_tasks=budget.tasks,
-            initializer=_fence,
-            initargs=[budget.memory_bytes, budget.file_bytes],
-            context=context,
-        )
+        self._count, self._budget = count, budget
+        self._lock = threading.Lock()
+        self._pool = self._open()
 
     def start(self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Pending[T]:
         """Begin a task; collect it with `.result()`. Starting several before collecting runs them side by side."""
-        return Pending(self._pool.schedule(task, args=list(args), kwargs=dict(kwargs), timeout=self._budget.seconds), task)
+        return Pending(self, task, args, kwargs)
 
     def run(self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a task to its end.
@@ -76,26 +72,74 @@ class Workers:
 
     def close(self) -> None:
         """End the workers at once: whatever still runs was abandoned by its caller."""
-        self._pool.stop()  # type: ignore[no-untyped-call]  # pebble has no types here
-        self._pool.join()
+        _end(self._pool)
+
+    def schedule(self, task: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, ProcessPool]:
+        """Hand a task to the pool; returns its future and the pool that took it."""
+        for _ in range(2):
+            pool = self._pool
+            try:
+                return pool.schedule(task, args=list(args), kwargs=dict(kwargs), timeout=self._budget.seconds), pool
+            except RuntimeError:  # it broke since
+                self.renew(pool)
+        raise UnavailableError("the workers")
+
+    def renew(self, broken: ProcessPool) -> None:
+        """Replace a broken pool, once, whoever noticed first."""
+        with self._lock:
+            if self._pool is broken:
+                self._pool = self._open()
+                _end(broken)
+
+    def _open(self) -> ProcessPool:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["provenance.tasks"])
+        return ProcessPool(
+            max_workers=self._count,
+            max_tasks=self._budget.tasks,
+            initializer=_fence,
+            initargs=[self._budget.memory_bytes, self._budget.file_bytes],
+            context=context,
+        )
 
 
 class Pending(Generic[T]):
     """A task under way."""
 
-    def __init__(self, future: Any, task: Callable[..., T]) -> None:
-        self._future, self._what = future, getattr(task, "__name__", "task").replace("_", " ")
+    def __init__(self, workers: Workers, task: Callable[..., T], args: Any, kwargs: Any) -> None:
+        self._workers, self._task, self._arguments = workers, task, (args, kwargs)
+        self._what = getattr(task, "__name__", "task").replace("_", " ")
+        self._future, self._pool = workers.schedule(task, args, kwargs)
 
     def result(self) -> T:
+        """Wait for the task's value; its own error, or BudgetError, comes out of here."""
+        try:
+            return self._once()
+        except BrokenProcessPool:
+            # A worker that dies before it acknowledged its task takes the whole pool with it. Tasks can be run again.
+            self._workers.renew(self._pool)
+            self._future, self._pool = self._workers.schedule(self._task, *self._arguments)
+        try:
+            return self._once()
+        except BrokenProcessPool as error:
+            self._workers.renew(self._pool)
+            raise BudgetError(self._what, "crash") from error
+
+    def _once(self) -> T:
         try:
             value: T = self._future.result()
         except FutureTimeout as error:
             raise BudgetError(self._what, "time") from error
         except MemoryError as error:
             raise BudgetError(self._what, "memory") from error
-        except ProcessExpired as error:
+        except (ProcessExpired, CancelledError) as error:
             raise BudgetError(self._what, "crash") from error
         return value
+
+
+def _end(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]  # pebble has no types here
+    pool.join()
 
 
 def _fence(memory_bytes: int, file_bytes: int) -> None:

@@ -157,7 +157,7 @@ def _mark(layers: Layers, evidence: Evidence) -> Iterator[tuple[str, str]]:
     if evidence.generator is not None:
         yield (
             "generator.mark",
-            f"A mark as {evidence.generator.name} leaves it was read (chance {evidence.generator.p_value:.0e}): a hint, no proof.",
+            f"A mark as {evidence.generator.name} leaves it was read (p = {evidence.generator.p_value:.0e}): a hint, no proof.",
         )
 
 

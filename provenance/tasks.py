@@ -282,7 +282,7 @@ class _Watched:
     def __init__(self, path: str) -> None:
         self._path = path
         try:
-            self._file = Path(path).open("x+b")  # noqa: SIM115 - closed in __exit__
+            self._file = Path(path).open("w+b")  # noqa: SIM115 - closed in __exit__
         except OSError as error:
             raise OutputError(path, _phrase(error)) from error
         self._error: OSError | None = None

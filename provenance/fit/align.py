@@ -22,10 +22,10 @@ from provenance.fit import pose as poses
 from provenance.fit.pose import Gray, Pose
 from provenance.fit.texture import MIN_WINDOWS, windows
 
-WORK_SIDE = 640          # px; alignment reads pictures at most this large
-_CHECK_SIDE = 256        # px of the overlap's long side when a pose is verified
-_SURE = 0.80             # share of correlating windows at which no other guess is tried
-_ACCEPT = 0.34           # … at which the best guess is believed; chance: see tests/bench/fit.py
+WORK_SIDE = 640  # px; alignment reads pictures at most this large
+_CHECK_SIDE = 256  # px of the overlap's long side when a pose is verified
+_SURE = 0.80  # share of correlating windows at which no other guess is tried
+_ACCEPT = 0.34  # … at which the best guess is believed; chance: see tests/bench/fit.py
 
 _Edges = NDArray[np.complex64]
 _Points = NDArray[np.float32]
@@ -232,9 +232,7 @@ def _corners_of(frame: NDArray[np.uint8], seen: NDArray[np.bool_]) -> _Points:
     return np.stack([x[keep], y[keep]], axis=1).astype(np.float32)
 
 
-def _tracked(
-    a: NDArray[np.uint8], b: NDArray[np.uint8], points: _Points, levels: int
-) -> tuple[_Points, NDArray[np.bool_]]:
+def _tracked(a: NDArray[np.uint8], b: NDArray[np.uint8], points: _Points, levels: int) -> tuple[_Points, NDArray[np.bool_]]:
     """Where points of a lie in b, and which of them come home when tracked back."""
     window = (15, 15)
     moved, there, _ = cv2.calcOpticalFlowPyrLK(a, b, points, points.copy(), winSize=window, maxLevel=levels)
@@ -273,7 +271,5 @@ def verify(copy: Gray, ref: Gray, pose: Pose) -> float:
     finest = max(part.shape) / max(poses.scale_of(poses.linear_at(pose, poses.centre(ref.shape))), 1)
     part, down = poses.shrink(part, min(_CHECK_SIDE, max(8, round(finest))))
     into = down @ cut @ pose
-    zncc, textured = windows(
-        part, poses.warp(ref, into, part.shape), poses.covered(ref.shape, into, part.shape, margin=2)
-    )
+    zncc, textured = windows(part, poses.warp(ref, into, part.shape), poses.covered(ref.shape, into, part.shape, margin=2))
     return float((zncc[textured] > 0.5).mean()) if int(textured.sum()) >= MIN_WINDOWS else 0.0

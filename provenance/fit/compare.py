@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from provenance.fit import pose as poses
 from provenance.fit.pose import Field, Pose
 
-CANVAS_SIDE = 512        # px of the overlap's long side
+CANVAS_SIDE = 512  # px of the overlap's long side
 _OPPONENT = np.array([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]], dtype=np.float32)
 
 
@@ -103,8 +103,16 @@ def _terms(x: Field, place: Field) -> Field:
     luma = x @ np.array([0.299, 0.587, 0.114], dtype=x.dtype)
     radius = (place**2).sum(axis=1) / 2
     columns = [
-        np.ones_like(luma), *x.T, *(x**2).T, *(x**3).T, x[:, 0] * x[:, 1], x[:, 1] * x[:, 2], x[:, 0] * x[:, 2],
-        radius, radius * luma, radius**2 * luma,
+        np.ones_like(luma),
+        *x.T,
+        *(x**2).T,
+        *(x**3).T,
+        x[:, 0] * x[:, 1],
+        x[:, 1] * x[:, 2],
+        x[:, 0] * x[:, 2],
+        radius,
+        radius * luma,
+        radius**2 * luma,
     ]
     return np.stack(columns, axis=1)
 

@@ -14,15 +14,15 @@ from provenance.fit.regions import SEED, regions
 from provenance.fit.result import NOT_ALIGNED, Agreement, Fit, Hint
 from provenance.fit.texture import is_plain
 
-READ_SIDE = 1600         # px; a larger copy is reduced first: the reference has no more to say
-HEAT_SIDE = 192          # cells on the long side of the copy
+READ_SIDE = 1600  # px; a larger copy is reduced first: the reference has no more to say
+HEAT_SIDE = 192  # cells on the long side of the copy
 # disagreement, in multiples of the picture's own noise, at which a pixel counts as changed (tests/bench/fit.py)
 FINE, COARSE, COLOUR = 2.2, 2.2, 3.2
-LIKE = 0.35              # least ZNCC of a textured pixel that agrees; foreign content lies around 0
-FOREIGN_BELOW = 0.5      # score; other photos that were forced into alignment reach less
-MAX_HINT = 1e3           # no picture is enlarged a thousand times; also keeps NaN and infinity out
-PLAIN_TOLERANCE = 14.0   # RGB distance up to which a colour of a plain picture counts as the same
-PLAIN_CEILING = 0.75     # a plain picture's best score: its colours agree, and that is all that can be said
+LIKE = 0.35  # least ZNCC of a textured pixel that agrees; foreign content lies around 0
+FOREIGN_BELOW = 0.5  # score; other photos that were forced into alignment reach less
+MAX_HINT = 1e3  # no picture is enlarged a thousand times; also keeps NaN and infinity out
+PLAIN_TOLERANCE = 14.0  # RGB distance up to which a colour of a plain picture counts as the same
+PLAIN_CEILING = 0.75  # a plain picture's best score: its colours agree, and that is all that can be said
 
 
 def measure(

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 Pose = NDArray[np.float64]
 Field = NDArray[np.float32]  # any picture-shaped numbers, (H, W) or (H, W, C)
-Gray = NDArray[np.float32]   # luma 0–255, (H, W)
+Gray = NDArray[np.float32]  # luma 0–255, (H, W)
 
-_MAX_SHEAR = 2.6             # ratio of the singular values: 20 % aspect and 25° of tilt stay well below
+_MAX_SHEAR = 2.6  # ratio of the singular values: 20 % aspect and 25° of tilt stay well below
 _MIN_SCALE, _MAX_SCALE = 1 / 64, 64.0
 
 
@@ -114,9 +114,7 @@ def warp(picture: Field, pose: Pose, shape: tuple[int, ...]) -> Field:
     if factor < 0.75:
         size = (max(1, round(w * factor)), max(1, round(h * factor)))
         picture, pose = resize(picture, size), pose @ inverse(resizing(size[0] / w, size[1] / h))
-    placed = cv2.warpPerspective(
-        picture, pose, (shape[1], shape[0]), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
+    placed = cv2.warpPerspective(picture, pose, (shape[1], shape[0]), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(placed, dtype=np.float32)
 
 

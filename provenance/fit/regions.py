@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from provenance.fit.pose import Field
 from provenance.fit.result import Change
 
-SEED, GROW = 0.5, 0.33          # heat at which a region starts, and down to which it grows
-LEAST_AREA = 0.004              # of the compared area, at SEED: smaller ones are codec accidents
-LEAST_CELLS = 9                 # … and at least this many cells, whatever the size of the picture
+SEED, GROW = 0.5, 0.33  # heat at which a region starts, and down to which it grows
+LEAST_AREA = 0.004  # of the compared area, at SEED: smaller ones are codec accidents
+LEAST_CELLS = 9  # … and at least this many cells, whatever the size of the picture
 
 _Labels = NDArray[np.integer[Any]]
 

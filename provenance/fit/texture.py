@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from provenance.fit import pose as poses
 from provenance.fit.pose import Field, Gray
 
-MIN_WINDOWS = 10         # fewer textured windows than this prove nothing
-_LEAST_DETAIL = 2.0      # rms luma levels of detail in a textured window: twice a mark and a codec's noise
+MIN_WINDOWS = 10  # fewer textured windows than this prove nothing
+_LEAST_DETAIL = 2.0  # rms luma levels of detail in a textured window: twice a mark and a codec's noise
 
 
 def windows(a: Gray, b: Gray, seen: NDArray[np.bool_]) -> tuple[Field, NDArray[np.bool_]]:

@@ -54,8 +54,7 @@ def claim_label(connection: Connection, r: Registration, store: str) -> None:
         "development": r.development,
         "stamp_due": r.stamp_due,
     }
-    if connection.execute(insert(connection, manifest).values(row).on_conflict_do_nothing()).rowcount == 1:
-        return
+    connection.execute(insert(connection, manifest).values(row).on_conflict_do_nothing())
     if connection.scalar(select(manifest.c.digest).where(manifest.c.label == r.manifest_id)) != store:
         raise ConflictError("manifest", r.manifest_id, "another manifest store is registered under this label")
 

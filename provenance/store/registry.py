@@ -214,8 +214,8 @@ class Registry:
                 index_elements=["fingerprint"],
                 set_={"reason": reason, "at": earliest},
                 where=revocation.c.reason != reason,
-            )
-            if connection.execute(change).rowcount:
+            ).returning(revocation.c.at)
+            if connection.execute(change).first() is not None:
                 payload = {"fingerprint": fingerprint, "reason": reason}
                 trail.append(connection, Kind.REVOKED, None, payload, salt=self._salt(), at=at)
             row = connection.execute(select(revocation).where(revocation.c.fingerprint == fingerprint)).one()
@@ -245,9 +245,7 @@ class Registry:
 
     # what is served
 
-    def set_status(
-        self, asset_id: str | None, sha256: str, document: Mapping[str, Any], *, at: datetime
-    ) -> StatusRecord:
+    def set_status(self, asset_id: str | None, sha256: str, document: Mapping[str, Any], *, at: datetime) -> StatusRecord:
         """Store the status of a file, to be served as it is.
 
         Args:

@@ -44,9 +44,7 @@ def statuses(connection: Connection, ids: Sequence[str]) -> dict[str, StatusReco
     return found
 
 
-def keep_answer(
-    connection: Connection, key: str, route: str, request_digest: str, response: bytes, at: datetime
-) -> None:
+def keep_answer(connection: Connection, key: str, route: str, request_digest: str, response: bytes, at: datetime) -> None:
     """Store an answer unless the key has one already."""
     row = {"key": key, "route": route, "request_digest": request_digest, "response": response, "created_at": at}
     connection.execute(insert(connection, idempotency).values(row).on_conflict_do_nothing())

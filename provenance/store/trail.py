@@ -95,7 +95,7 @@ def payload_digest(salt: bytes, payload: bytes) -> str:
 
 def body(kind: Kind, asset_id: str | None, payload_sha256: str, at: datetime) -> bytes:
     """Return the bytes that an entry is in the log."""
-    instant = utc(at).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    instant = utc(at).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     return canonical({"asset": asset_id, "at": instant, "kind": kind.value, "payload_digest": payload_sha256})
 
 
