@@ -40,6 +40,8 @@ def postgresql_server() -> Iterator[str]:
     except Exception as error:  # noqa: BLE001 - whatever keeps it from starting
         shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(f"POSTGRESQL MISSING: {error!r} (set COLOPHON_TEST_PG to a server where databases may be made)")
+    server.psql("ALTER SYSTEM SET fsync = off")  # nothing here outlives the run
+    server.psql("SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)

@@ -84,7 +84,7 @@ def nearest(connection: Connection, code: str, *, limit: int, max_distance: int)
     return tuple(sorted(near, key=lambda pair: (pair[1], pair[0]))[:limit])
 
 
-def _shared(connection: Connection, chunks: Sequence[int]) -> CompoundSelect[tuple[int, int]]:
+def _shared(connection: Connection, chunks: Sequence[int]) -> CompoundSelect[tuple[int, int, int]]:
     """Return who has which of some chunks, weighted: one that few have outweighs all that very many have together."""
     beyond = union_all(*(select(_some(chunk, 1, skip=_PER_CHUNK)) for chunk in chunks))
     common = set(connection.scalars(beyond))
