@@ -2,7 +2,9 @@
 
 from watermark.media.codec import decode, encode, load_rgb8
 from watermark.media.colour import rgb8, transfer
+from watermark.media.derive import reference, thumbnail
 from watermark.media.picture import MARKABLE, MAX_PIXELS, REDACTIONS, Picture
+from watermark.media.probe import Dimensions, dimensions
 from watermark.media.sniff import HEAD_BYTES, sniff
 
 __all__ = [
@@ -10,11 +12,15 @@ __all__ = [
     "MARKABLE",
     "MAX_PIXELS",
     "REDACTIONS",
+    "Dimensions",
     "Picture",
     "decode",
+    "dimensions",
     "encode",
     "load_rgb8",
+    "reference",
     "rgb8",
     "sniff",
+    "thumbnail",
     "transfer",
 ]

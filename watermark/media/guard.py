@@ -28,8 +28,8 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise ValueError(f"{width} × {height} pixels are more than the {max_pixels:,} allowed")
 
 
-def open_image(data: bytes, form: str, max_pixels: int) -> Image.Image:
-    """Open a picture with one Pillow plugin, header only.
+def open_image(data: bytes, form: str, max_pixels: int, *, still: bool = True) -> Image.Image:
+    """Open a picture with one Pillow plugin, header only; with `still`, refuse several frames.
 
     Pillow's pixel limit is a module global and its bomb alarm a warning: both are set, and put back, under a lock.
     `ImageFile.LOAD_TRUNCATED_IMAGES` stays False, so a truncated file fails when it is loaded.
@@ -44,7 +44,7 @@ def open_image(data: bytes, form: str, max_pixels: int) -> Image.Image:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
         try:
             image = Image.open(io.BytesIO(data), formats=[form])
-            frames = getattr(image, "n_frames", 1)
+            frames = getattr(image, "n_frames", 1) if still else 1
         finally:
             Image.MAX_IMAGE_PIXELS = limit
     check_size(*image.size, max_pixels)

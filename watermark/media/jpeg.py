@@ -75,6 +75,12 @@ def read(data: bytes, max_pixels: int) -> Picture:
     )
 
 
+def size_and_orientation(data: bytes) -> tuple[tuple[int, int], int]:
+    """Return stored (width, height) and the orientation, from the header."""
+    header = _header(data)
+    return header.size, exif.orientation(_first(header.segments, _EXIF))
+
+
 def write(picture: Picture, pixels: Pixels, redact: frozenset[str]) -> bytes:
     """Encode pixels as a JPEG like the one they came from.
 

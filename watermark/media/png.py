@@ -57,6 +57,13 @@ def read(data: bytes, max_pixels: int) -> Picture:
     )
 
 
+def size_and_orientation(data: bytes) -> tuple[tuple[int, int], int]:
+    """Return stored (width, height) and the orientation, from the chunks."""
+    chunks = dict(_chunks(data))
+    width, height = struct.unpack_from(">II", chunks[b"IHDR"])
+    return (width, height), exif.orientation(chunks.get(b"eXIf", b""))
+
+
 def write(picture: Picture, pixels: Pixels, redact: frozenset[str]) -> bytes:
     """Encode pixels as a PNG of the same depth with the same chunks."""
     source = picture.source
