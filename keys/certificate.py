@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import datetime
 from typing import TypeVar
@@ -11,6 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 
 from keys.algorithms import weakness
 
@@ -102,6 +104,27 @@ def outside_validity(certificate: x509.Certificate, at: datetime) -> str | None:
     return None
 
 
+def unreadable(certificate: x509.Certificate) -> str | None:
+    """Say what cannot be parsed of the parts that `cryptography` parses only when asked; None if all can.
+
+    Every other question here is safe to ask of a certificate that passed.
+    """
+    try:
+        _ = certificate.subject, certificate.issuer, certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        critical_oids(certificate)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def load_der(der: bytes) -> x509.Certificate:
+    """One certificate. Raises ValueError for anything else, an unknown version included."""
+    try:
+        return x509.load_der_x509_certificate(der)
+    except (x509.InvalidVersion, CryptographyDeprecationWarning) as error:  # the latter where warnings are errors
+        raise ValueError(str(error)) from error
+
+
 def load_pem(pem: bytes) -> tuple[x509.Certificate, ...]:
     """Every certificate block of a PEM text, in order; other text around the blocks is ignored.
 
@@ -111,12 +134,16 @@ def load_pem(pem: bytes) -> tuple[x509.Certificate, ...]:
     found = []
     for number, block in enumerate(_BLOCK.findall(pem), start=1):
         try:
-            found.append(x509.load_pem_x509_certificate(block))
-        except (ValueError, x509.InvalidVersion) as error:
+            found.append(load_der(_armoured(block)))
+        except ValueError as error:
             raise ValueError(f"certificate {number} cannot be read ({error})") from error
     if pem.count(b"-----BEGIN CERTIFICATE-----") != len(found):
         raise ValueError("a certificate block is cut off")
     return tuple(found)
+
+
+def _armoured(block: bytes) -> bytes:
+    return base64.b64decode(b"".join(block.split(b"-----")[2].split()), validate=True)
 
 
 def to_pem(chain: tuple[x509.Certificate, ...]) -> str:

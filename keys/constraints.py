@@ -25,8 +25,6 @@ def violation(issuer: x509.Certificate, below: Iterable[x509.Certificate]) -> st
     Args:
         issuer: the CA whose constraints count.
         below: the certificates of the path under it, leaf first.
-    Raises:
-        ValueError: an extension cannot be parsed.
     """
     found = extension(issuer, x509.NameConstraints)
     if found is None:
@@ -40,7 +38,11 @@ def violation(issuer: x509.Certificate, below: Iterable[x509.Certificate]) -> st
     for position, certificate in enumerate(below):
         if position > 0 and is_self_issued(certificate):
             continue  # RFC 5280 §6.1.3 (b): a CA's own roll-over certificates are exempt, a leaf never is
-        for name in _names(certificate):
+        try:
+            names = _names(certificate)
+        except ValueError:
+            return f"cannot be held against a name of {subject(certificate)}, which is malformed"
+        for name in names:
             if not _allowed(name, permitted, excluded):
                 return f"does not allow the name {name.value} of {subject(certificate)}"
     return None

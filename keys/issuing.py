@@ -1,6 +1,7 @@
 """One link of a certification path (RFC 5280 §6.1): may this leaf be used for this, may this CA have issued that?
 
-Every function says in a phrase what is wrong, or None. They look at one list's purposes and one instant; the search
+Every function says in a phrase what is wrong, or None. They take certificates that can be read
+(`certificate.unreadable`), and look at one list's purposes and one instant; the search
 is in `trust`.
 """
 
@@ -18,17 +19,13 @@ from keys.oids import ANY_PURPOSE, ASSURANCE_LEVEL, CPL_RECORD, TIME_STAMPING
 # Critical extensions whose meaning we enforce, or which restrict nothing here: key usage, alternative name, basic
 # constraints, name constraints, policies (without policy constraints, which are refused), purposes, C2PA's own two
 # labels.
-_UNDERSTOOD = frozenset(
+UNDERSTOOD = frozenset(
     {"2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.32", "2.5.29.37", ASSURANCE_LEVEL, CPL_RECORD}
 )
 
 
 def signer_fault(leaf: x509.Certificate, ekus: frozenset[str], at: datetime) -> str | None:
-    """Why a leaf may not sign claims (or identity assertions) under a list that accepts these purposes.
-
-    Raises:
-        ValueError: an extension cannot be parsed.
-    """
+    """Why a leaf may not sign claims (or identity assertions) under a list that accepts these purposes."""
     fault = _common_leaf_fault(leaf, at)
     if fault:
         return fault
@@ -41,8 +38,7 @@ def signer_fault(leaf: x509.Certificate, ekus: frozenset[str], at: datetime) -> 
 
 
 def tsa_fault(leaf: x509.Certificate, at: datetime) -> str | None:
-    """Why a leaf may not sign time stamps: the one purpose timeStamping, critical (RFC 3161 §2.3). Raises like
-    `signer_fault`.
+    """Why a leaf may not sign time stamps: the one purpose timeStamping, critical (RFC 3161 §2.3).
     """
     fault = _common_leaf_fault(leaf, at)
     if fault:
@@ -67,8 +63,6 @@ def ca_fault(
             purposes at all.
         tolerated: purposes of CAs that count as unrestricted (`TrustList.ca_ekus`).
         at: the instant at which every certificate, the anchor included, must be valid.
-    Raises:
-        ValueError: an extension cannot be parsed.
     """
     basic, usage, name = extension(ca, x509.BasicConstraints), extension(ca, x509.KeyUsage), subject(ca)
     if basic is None or not basic.value.ca:
@@ -83,7 +77,7 @@ def ca_fault(
         return f"{name} {outside}"
     if not shared_purposes(ca, wanted, tolerated):
         return f"{name} was not made to issue for this purpose (extended key usage)"
-    unknown = critical_oids(ca) - _UNDERSTOOD
+    unknown = critical_oids(ca) - UNDERSTOOD
     if unknown:
         return f"{name} has a critical extension we do not know ({min(unknown)})"
     fault = weak(ca, signature=False) or violation(ca, below)
@@ -105,7 +99,7 @@ def _common_leaf_fault(leaf: x509.Certificate, at: datetime) -> str | None:
     outside = outside_validity(leaf, at)
     if outside:
         return f"the signing certificate {outside}"
-    unknown = critical_oids(leaf) - _UNDERSTOOD
+    unknown = critical_oids(leaf) - UNDERSTOOD
     if unknown:
         return f"the signing certificate has a critical extension we do not know ({min(unknown)})"
     fault = weak(leaf, signature=False)

@@ -14,7 +14,7 @@ from importlib import resources
 from cryptography import x509
 
 from keys import oids
-from keys.certificate import fingerprint, load_pem
+from keys.certificate import fingerprint, load_pem, unreadable
 from keys.errors import TrustListError
 
 Day = date  # the class below has a field named `date`
@@ -83,6 +83,9 @@ class TrustList:
             raise TrustListError(name, "must name the purposes it accepts")
         if kind is ListKind.TSA and (leaves or accepted != _PURPOSES[kind]):
             raise TrustListError(name, "a time stamp list has anchors for time stamping and nothing else")
+        broken = next((fault for item in anchors + leaves if (fault := unreadable(item))), None)
+        if broken:
+            raise TrustListError(name, f"a certificate cannot be read ({broken})")
         digest = "sha256:" + hashlib.sha256(pem + allowed_pem).hexdigest()
         allowed = frozenset(fingerprint(item) for item in leaves)
         return cls(kind, name, uri, digest, date, source, anchors, allowed, accepted, development, ca_ekus)

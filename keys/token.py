@@ -11,16 +11,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from asn1crypto import cms, tsp
+from asn1crypto import cms, core, tsp
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from keys.certificate import weak
+from keys.certificate import load_der, weak
 from keys.errors import TimeStampError
 
 MAX_TOKEN = 65_536        # bytes; real ones have 2–6 thousand
@@ -33,6 +33,14 @@ MALFORMED = (
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512(),
 }
+
+
+class TimeStampResponse(core.Sequence):  # type: ignore[misc]  # asn1crypto has no types
+    """TimeStampResp with its token optional, as RFC 3161 §2.4.2 has it; a refusal carries none. asn1crypto's own insists."""
+
+    _fields: ClassVar[list[Any]] = [
+        ("status", tsp.PKIStatusInfo), ("time_stamp_token", cms.ContentInfo, {"optional": True}),
+    ]
 
 
 class MalformedTokenError(ValueError):
@@ -100,7 +108,7 @@ def response_token(der: bytes) -> bytes:
         TimeStampError: not a response, or a refusal.
     """
     try:
-        answer = tsp.TimeStampResp.load(_limited(der), strict=True)
+        answer = TimeStampResponse.load(_limited(der), strict=True)
         status = answer["status"]
         state, failures, words = status["status"].native, status["fail_info"].native, status["status_string"].native
         token = answer["time_stamp_token"]
@@ -125,7 +133,7 @@ def parse(der: bytes) -> Token:
         return _parse(_limited(der))
     except MalformedTokenError:
         raise
-    except (*MALFORMED, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+    except MALFORMED as error:
         raise MalformedTokenError("the time stamp is malformed") from error
 
 
@@ -181,8 +189,8 @@ def _certificates(signed: Any, sid: Any) -> tuple[x509.Certificate, tuple[x509.C
     else:
         wanted = [item for item in found if item.key_identifier == sid.chosen.native]
     _expect(bool(wanted), "the certificate of the time stamp's signer is missing")
-    others = tuple(x509.load_der_x509_certificate(item.dump()) for item in found if item is not wanted[0])
-    return x509.load_der_x509_certificate(wanted[0].dump()), others
+    others = tuple(load_der(item.dump()) for item in found if item is not wanted[0])
+    return load_der(wanted[0].dump()), others
 
 
 def _attributes(signer_info: Any) -> dict[str, Any]:

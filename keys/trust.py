@@ -23,7 +23,7 @@ from datetime import datetime
 
 from cryptography import x509
 
-from keys.certificate import fingerprint, purposes, signed_by, subject, weak
+from keys.certificate import fingerprint, purposes, signed_by, subject, unreadable, weak
 from keys.issuing import ca_fault, shared_purposes, signer_fault, tsa_fault
 from keys.lists import ListKind, TrustList, bundled
 
@@ -89,7 +89,8 @@ class _Search:
     """
 
     def __init__(self, leaf: x509.Certificate, intermediates: Chain, kind: ListKind, at: datetime) -> None:
-        self.leaf, self.intermediates, self.kind, self.at = leaf, intermediates, kind, at
+        self.leaf, self.kind, self.at = leaf, kind, at
+        self.intermediates = tuple(item for item in intermediates if not unreadable(item))
         self._faults: list[tuple[int, bool, str]] = []  # depth reached, concrete?, phrase
         self._signatures: dict[tuple[str, str], bool] = {}
         self._steps = 0
@@ -101,20 +102,20 @@ class _Search:
 
     def run(self, trust_list: TrustList) -> Chain | None:
         leaf = self.leaf
-        try:
-            fault = self._leaf_fault(trust_list)
-            wanted = (purposes(leaf) or frozenset()) & trust_list.ekus
-        except ValueError as error:
-            fault, wanted = f"the signing certificate cannot be read ({error})", frozenset()
+        fault = self._leaf_fault(trust_list)
         if fault:
             self._faults.append((0, True, fault))
             return None
+        wanted = (purposes(leaf) or frozenset()) & trust_list.ekus
         print_ = fingerprint(leaf)
         if print_ in trust_list.allowed or any(print_ == fingerprint(item) for item in trust_list.anchors):
             return (leaf,)
         return self._climb((leaf,), wanted, trust_list)
 
     def _leaf_fault(self, trust_list: TrustList) -> str | None:
+        cannot = unreadable(self.leaf)
+        if cannot:
+            return f"the signing certificate cannot be read ({cannot})"
         if self.kind is ListKind.TSA:
             return tsa_fault(self.leaf, self.at)
         return signer_fault(self.leaf, trust_list.ekus, self.at)
@@ -152,10 +153,7 @@ class _Search:
         self._steps += 1
         if self._steps > MAX_STEPS:
             return "too many look-alike certificates come with it"
-        try:
-            fault = ca_fault(ca, below, wanted, self.at, tolerated=trust_list.ca_ekus) or weak(below[-1])
-        except ValueError as error:
-            return f"{subject(ca)} cannot be read ({error})"
+        fault = ca_fault(ca, below, wanted, self.at, tolerated=trust_list.ca_ekus) or weak(below[-1])
         if fault or self._signed(below[-1], ca):
             return fault
         return f"the signature of {subject(ca)} on {subject(below[-1])} does not hold"

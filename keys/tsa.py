@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from asn1crypto import cms, core, tsp
@@ -29,7 +30,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from keys.certificate import outside_validity
 from keys.errors import TimeStampError
 from keys.timestamp import CLOCK_SKEW, TimeState, check_token, parse_response, request
-from keys.token import MALFORMED, MAX_TOKEN
+from keys.token import MALFORMED, MAX_TOKEN, TimeStampResponse
 
 POLICY = "2.25.118830418247372498327461946027159612457"  # a UUID as OID (X.667): ours, and claiming nothing
 ACCURACY_S = 1
@@ -62,24 +63,34 @@ class TimeStampAuthority:
             serial: positive, never used before by this authority (RFC 3161 §2.4.2: unique).
         """
         try:
-            asked = tsp.TimeStampReq.load(request, strict=True)
+            asked = tsp.TimeStampReq.load(request, strict=True).native  # all of it parsed, nothing of it copied
             failure = _failure(asked) or ("time_not_available" if outside_validity(self.chain[0], at) else None)
         except MALFORMED:
             failure = "bad_data_format"
         if failure:
             return _refusal(failure)
         token = self._token(asked, at.astimezone(UTC).replace(microsecond=0), serial)
-        return bytes(tsp.TimeStampResp({"status": {"status": "granted"}, "time_stamp_token": token}).dump())
+        return bytes(TimeStampResponse({"status": {"status": "granted"}, "time_stamp_token": token}).dump())
 
-    def _token(self, asked: tsp.TimeStampReq, at: datetime, serial: int) -> cms.ContentInfo:
+    @cached_property
+    def _certificates(self) -> tuple[asn1_x509.Certificate, ...]:
+        """The chain for `asn1crypto`, parsed once: it is most of the work of a stamp."""
+        return tuple(asn1_x509.Certificate.load(item.public_bytes(Encoding.DER)) for item in self.chain)
+
+    def _token(self, asked: dict[str, Any], at: datetime, serial: int) -> cms.ContentInfo:
+        imprint = asked["message_imprint"]
         info = {
-            "version": "v1", "policy": POLICY, "message_imprint": asked["message_imprint"], "serial_number": serial,
-            "gen_time": at, "accuracy": {"seconds": ACCURACY_S},
+            "version": "v1", "policy": POLICY, "serial_number": serial, "gen_time": at,
+            "message_imprint": {
+                "hash_algorithm": {"algorithm": imprint["hash_algorithm"]["algorithm"]},
+                "hashed_message": imprint["hashed_message"],
+            },
+            "accuracy": {"seconds": ACCURACY_S},
         }
-        if asked["nonce"].native is not None:
+        if asked["nonce"] is not None:
             info["nonce"] = asked["nonce"]
         content = tsp.TSTInfo(info).dump()
-        leaf = asn1_x509.Certificate.load(self.chain[0].public_bytes(Encoding.DER))
+        leaf = self._certificates[0]
         attributes = _signed_attributes(content, leaf, at)
         signer = cms.SignerInfo(
             {
@@ -97,25 +108,24 @@ class TimeStampAuthority:
             "encap_content_info": {"content_type": "tst_info", "content": core.ParsableOctetString(content)},
             "signer_infos": [signer],
         }
-        if asked["cert_req"].native:
-            ders = (item.public_bytes(Encoding.DER) for item in self.chain)
-            signed["certificates"] = [asn1_x509.Certificate.load(der) for der in ders]
+        if asked["cert_req"]:
+            signed["certificates"] = list(self._certificates)
         return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed)})
 
 
-def _failure(asked: tsp.TimeStampReq) -> str | None:
+def _failure(asked: dict[str, Any]) -> str | None:
     """The PKIFailureInfo name for a request we do not serve (RFC 3161 §2.4.2), or None."""
     imprint = asked["message_imprint"]
-    digest = imprint["hash_algorithm"]["algorithm"].native
-    if asked["version"].native != "v1":
+    digest = imprint["hash_algorithm"]["algorithm"]
+    if asked["version"] != "v1":
         return "bad_request"
     if digest not in _DIGEST_LENGTHS:
         return "bad_alg"
-    if len(imprint["hashed_message"].native) != _DIGEST_LENGTHS[digest]:
+    if len(imprint["hashed_message"]) != _DIGEST_LENGTHS[digest]:
         return "bad_data_format"
-    if asked["req_policy"].native not in (None, POLICY):
+    if asked["req_policy"] not in (None, POLICY):
         return "unaccepted_policy"
-    if asked["extensions"].native:
+    if asked["extensions"]:
         return "unaccepted_extensions"
     return None
 
@@ -141,7 +151,7 @@ def _signed_attributes(content: bytes, leaf: asn1_x509.Certificate, at: datetime
 def _refusal(failure: str) -> bytes:
     words = [f"request refused: {failure.replace('_', ' ')}"]
     status = {"status": "rejection", "status_string": words, "fail_info": {failure}}
-    return bytes(tsp.TimeStampResp({"status": status}).dump())
+    return bytes(TimeStampResponse({"status": status}).dump())
 
 
 @contextmanager
