@@ -7,11 +7,11 @@ and XX
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
 from dataclasses import dataclass
 
 import iscc_lib
-from sqlalchemy import CompoundSelect, Connection, Subquery, func, literal, select, union_all
+from sqlalchemy import CompoundSelect, Connection, Integer, Select, bindparam, func, select, union_all
 
 from provenance.errors import UnstorableError
 from provenance.store.records import is_name
@@ -70,7 +70,56 @@ def add(connection: Connection, asset_number: int, code: str) -> None:
 def nearest(connection: Connection, code: str, *, limit: int, max_distance: int) -> tuple[tuple[int, int], ...]:
     """Return up to `limit` pairs (asset number, differing bits ≤ max_distance), nearest first, then oldest."""
     wanted = parse(code)
-    shared = _shared(connection, wanted.chunks()).subquery()
+    chunks = wanted.chunks()
+    values = {f"chunk{n}": chunk for n, chunk in enumerate(chunks)}
+    common = set(connection.scalars(_common(len(chunks)), values))
+    weights = {f"weight{n}": 1 if chunk in common else len(chunks) for n, chunk in enumerate(chunks)}
+    measured = (
+        (row.number, wanted.distance(parse(row.fingerprint)))
+        for row in connection.execute(_candidates(len(chunks)), values | weights)
+    )
+    near = [(number, distance) for number, distance in measured if distance is not None and distance <= max_distance]
+    return tuple(sorted(near, key=lambda pair: (pair[1], pair[0]))[:limit])
+
+
+# Putting these queries together takes SQLAlchemy longer than SQLite needs to answer: once per length of code is enough.
+
+
+@functools.cache
+def _common(chunks: int) -> CompoundSelect[int]:
+    """The chunks among `:chunk0`… that very many have."""
+    table = fingerprint_chunk.c
+    return union_all(
+        *(
+            select(
+                select(table.chunk)
+                .where(table.chunk == bindparam(f"chunk{n}", type_=Integer))
+                .order_by(table.asset_number)
+                .offset(_PER_CHUNK)
+                .limit(1)
+                .subquery()
+            )
+            for n in range(chunks)
+        )
+    )
+
+
+@functools.cache
+def _candidates(chunks: int) -> Select[int, str]:
+    """Who shares most with `:chunk0`…; `:weight0`… let one that few have outweigh all that very many have together."""
+    table = fingerprint_chunk.c
+    shared = union_all(
+        *(
+            select(
+                select(table.asset_number, bindparam(f"weight{n}", type_=Integer).label("weight"))
+                .where(table.chunk == bindparam(f"chunk{n}", type_=Integer))
+                .order_by(table.asset_number)
+                .limit(_PER_CHUNK)
+                .subquery()
+            )
+            for n in range(chunks)
+        )
+    ).subquery()
     best = (
         select(shared.c.asset_number)
         .group_by(shared.c.asset_number)
@@ -78,20 +127,4 @@ def nearest(connection: Connection, code: str, *, limit: int, max_distance: int)
         .limit(_CANDIDATES)
         .subquery()
     )
-    query = select(asset.c.number, asset.c.fingerprint).join(best, best.c.asset_number == asset.c.number)
-    measured = ((row.number, wanted.distance(parse(row.fingerprint))) for row in connection.execute(query))
-    near = [(number, distance) for number, distance in measured if distance is not None and distance <= max_distance]
-    return tuple(sorted(near, key=lambda pair: (pair[1], pair[0]))[:limit])
-
-
-def _shared(connection: Connection, chunks: Sequence[int]) -> CompoundSelect[tuple[int, int, int]]:
-    """Return who has which of some chunks, weighted: one that few have outweighs all that very many have together."""
-    beyond = union_all(*(select(_some(chunk, 1, skip=_PER_CHUNK)) for chunk in chunks))
-    common = set(connection.scalars(beyond))
-    return union_all(*(select(_some(chunk, _PER_CHUNK, weight=1 if chunk in common else len(chunks))) for chunk in chunks))
-
-
-def _some(chunk: int, count: int, *, skip: int = 0, weight: int = 0) -> Subquery:
-    table = fingerprint_chunk.c
-    rows = select(table.chunk, table.asset_number, literal(weight).label("weight")).where(table.chunk == chunk)
-    return rows.order_by(table.asset_number).limit(count).offset(skip).subquery()
+    return select(asset.c.number, asset.c.fingerprint).join(best, best.c.asset_number == asset.c.number)
