@@ -1,6 +1,6 @@
 """Signed files waiting to be fetched: each under a capability, for a short while.
 
-outbox/<SHA-256 of the token>/<name>     the token itself is never stored; whoever has the link may fetch
+outbox/<SHA-256 of the token>/<asset id>.jpg     the token itself is not here; whoever has it may fetch
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Outbox:
         folder.mkdir(mode=0o700, parents=True)
         return Slot(token, folder, int(time.time()) + self.kept_s)
 
-    def find(self, token: str) -> Path | None:
-        """Return the file under a token, or None: unknown, unfinished, expired or no token at all."""
+    def find(self, token: str, asset_id: str) -> Path | None:
+        """Return an asset's file under a token, or None: unknown, another's, unfinished, expired or no token at all."""
         if not _TOKEN.fullmatch(token):
             return None
         folder = self._place(token)
@@ -51,7 +51,8 @@ class Outbox:
             if folder.stat().st_mtime < time.time() - self.kept_s:
                 return None
             with os.scandir(folder) as entries:
-                return next((Path(entry.path) for entry in entries if not entry.name.startswith(".")), None)
+                files = (Path(entry.path) for entry in entries if not entry.name.startswith("."))
+                return next((file for file in files if file.stem == asset_id), None)
         except FileNotFoundError:
             return None
 

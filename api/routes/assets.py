@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Mapping
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -82,16 +82,15 @@ def signed_file(
 ) -> Response:
     """Give back what POST /sign made, to whoever has the address, for an hour. Ranges are served."""
     record = _known(house(request).registry, asset_id)
-    path = outbox(request).find(token)
+    path = outbox(request).find(token, record.asset_id)
     if path is None:
         refuse("gone")
-    return file_response(path, record.asset_id, record.media_type)
+    return file_response(path, record.media_type)
 
 
-def file_response(path: Any, asset_id: str, media_type: str, headers: Mapping[str, str] | None = None) -> FileResponse:
+def file_response(path: FilePath, media_type: str, headers: Mapping[str, str] | None = None) -> FileResponse:
     """A signed file as a download: never shown in place, since an SVG can carry script."""
-    name = asset_id + (mimetypes.guess_extension(media_type) or "")
-    return FileResponse(path, media_type=media_type, filename=name, headers=dict(headers or {}))
+    return FileResponse(path, media_type=media_type, filename=path.name, headers=dict(headers or {}))
 
 
 def _known(registry: Registry, asset_id: str) -> AssetRecord:

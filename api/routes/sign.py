@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import mimetypes
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -79,7 +80,9 @@ async def sign_file(
     source: Annotated[str, Form(description="IPTC digital source type.", json_schema_extra=_SOURCES)] = "digitalCapture",
     mark: Annotated[str, Form(pattern=_MARK_NAME, description='"auto", "none" or an algorithm.')] = "auto",
     redact: Annotated[list[Literal["gps"]] | None, Form(description="Camera metadata to leave out.")] = None,
-    idempotency_key: Annotated[str | None, Header(pattern=idempotency.PATTERN)] = None,
+    idempotency_key: Annotated[
+        str | None, Header(pattern=idempotency.PATTERN, description="Any text of your own that names this one request.")
+    ] = None,
 ) -> Response:
     """Mark, sign, time stamp, read back, register. Answers 201 in one of two forms:
 
@@ -100,10 +103,10 @@ async def sign_file(
     body = {name: value for name, value in facts.items() if name != "token"}
     if wants_json(request.headers.get("accept", "")):
         return json_response(body, 201, headers)
-    path = box.find(facts["token"])
+    path = box.find(facts["token"], facts["asset_id"])
     if path is None:
         refuse("gone")
-    response = file_response(path, facts["asset_id"], facts["media_type"], headers)
+    response = file_response(path, facts["media_type"], headers)
     response.status_code = 201
     return response
 
@@ -142,6 +145,8 @@ def _sign(opened: House, box: Outbox, upload: uploads.Upload, wishes: Wishes, at
         opened.studio(wishes.key),
         at=at,
     )
+    ending = mimetypes.guess_extension(done.media_type) or upload.path.suffix  # the content decides, not the upload's name
+    done.path.rename(slot.folder / f"{done.asset_id}{ending}")
     return _facts(done) | {
         "token": slot.token,
         "download": f"{API}/assets/{quote(done.asset_id, safe='')}/file?token={slot.token}",

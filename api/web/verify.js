@@ -5,7 +5,7 @@ import { MEANINGS, action, lights, moment, percent, signedAt, size, stated, trus
 const at = (id) => document.getElementById(id);
 const main = at("main");
 const LIMIT = Number(main.dataset.limitMb) * 2 ** 20;
-const PARTS = ["working", "problem", "verdict"];
+const PARTS = ["legend", "working", "problem", "verdict"];
 
 let asking = null; // the request under way
 let last = null; // the file to try again with
@@ -34,7 +34,7 @@ document.addEventListener("drop", (event) => {
 });
 at("cancel").addEventListener("click", () => {
   asking?.abort();
-  show(null);
+  show("legend");
   announce("Cancelled.");
   at("choose").focus();
 });

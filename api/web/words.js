@@ -101,11 +101,11 @@ export function trust(state) {
 }
 
 const UNCHECKED = {
-  mark: "whether it carries an invisible mark",
-  registry: "whether it is registered here",
-  "revocation.ocsp": "whether the issuer has revoked the signer’s certificate since (no online check was made)",
-  "credential.remote": "the credential that the file only points to",
-  "credential.container": "whether a credential is in it: this kind of file is not one that is read here",
+  mark: "Whether it carries an invisible mark.",
+  registry: "Whether it is registered here.",
+  "revocation.ocsp": "Whether the issuer has revoked the signer’s certificate since: nobody was asked.",
+  "credential.remote": "The credential that the file only points to.",
+  "credential.container": "Whether a credential is in it: this kind of file is not read here.",
 };
 
 export function unchecked(part) {
@@ -142,7 +142,7 @@ export function moment(iso) {
   const at = new Date(iso);
   if (Number.isNaN(at.getTime())) return iso;
   const day = at.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
-  return `${day}, ${at.toISOString().slice(11, 16)} UTC`;
+  return `${day.replaceAll(" ", "\u00a0")}, ${at.toISOString().slice(11, 16)}\u00a0UTC`;
 }
 
 export function size(bytes) {

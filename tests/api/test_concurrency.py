@@ -1,0 +1,48 @@
+"""Many at once: heavy work waits its turn, and light answers do not wait for it."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx2
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def test_light_answers_do_not_wait_for_heavy_work(server: str, photo: bytes) -> None:
+    def verify(_: int) -> int:
+        return httpx2.post(f"{server}/api/v1/verify", files={"file": ("x.jpg", photo)}, timeout=120).status_code
+
+    waits: list[float] = []
+    with ThreadPoolExecutor(8) as pool, httpx2.Client(timeout=30) as light:
+        heavy = [pool.submit(verify, n) for n in range(8)]
+        while not all(one.done() for one in heavy):
+            for path in ("/healthz", "/api/v1/feed/status?ids=a,b,c", "/api/v1/assets/unknown"):
+                began = time.perf_counter()
+                assert light.get(server + path).status_code in {200, 404}
+                waits.append(time.perf_counter() - began)
+            time.sleep(0.02)
+        assert [one.result() for one in heavy] == [200] * 8
+    assert len(waits) > 10
+    assert sorted(waits)[int(len(waits) * 0.95)] < 0.5
+
+
+def test_equal_requests_at_once_sign_once(server: str, photo: bytes) -> None:
+    headers = {"accept": "application/json", "idempotency-key": "all-at-once"}
+
+    def sign(_: int) -> Any:
+        form: dict[str, Any] = {"files": {"file": ("x.jpg", photo)}, "data": {"mark": "none"}}
+        return httpx2.post(f"{server}/api/v1/sign", headers=headers, timeout=120, **form)
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(sign, range(4)))
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    ids = {answer.json()["asset_id"] for answer in answers if answer.status_code == 201}
+    assert len(ids) == 1
+    for answer in answers:
+        if answer.status_code == 409:
+            assert answer.json()["type"] == "/problems/in-progress"
+            assert answer.headers["retry-after"]
