@@ -32,6 +32,7 @@ _MIGRATION_LOCK = 0x436F6C6F70686F6E  # "Colophon" in ASCII: PostgreSQL's adviso
 _ALEMBIC = threading.Lock()  # it keeps the step it is at in a global
 _SECRETS = frozenset({"password", "sslpassword", "passfile", "sslkey"})
 _WRITES = "colophon_writes"
+_TURN = "colophon_turn"
 
 
 def connect(url: str) -> Engine:
@@ -122,6 +123,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
         DatabaseUnavailableError: see there.
     """
     with (
+        _turn(engine),
         _translated(engine),
         engine.connect() as connection,
         connection.execution_options(**{_WRITES: True}).begin(),
@@ -132,6 +134,21 @@ def writing(engine: Engine) -> Iterator[Connection]:
 def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that knows ON CONFLICT, which both databases have and standard SQL has not."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+@contextlib.contextmanager
+def _turn(engine: Engine) -> Iterator[None]:
+    """Let the writers of this process queue before SQLite does: its own waiters sleep, and some oversleep for seconds."""
+    lock: threading.Lock | None = engine.get_execution_options().get(_TURN)
+    if lock is None:
+        yield
+        return
+    if not lock.acquire(timeout=_BUSY_MS / 1000):
+        raise DatabaseUnavailableError(_public(engine.url), "database is locked by another thread")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _head() -> str:
@@ -149,7 +166,8 @@ def _sqlite(url: URL) -> Engine:
     if url.database in {None, "", ":memory:"} or str(url.database).startswith("file:"):
         raise DatabaseUnavailableError(_public(url), "SQLite needs the path of a file")
     try:
-        engine = sqlalchemy.create_engine(url.set(drivername="sqlite"), hide_parameters=True)
+        options = {_TURN: threading.Lock()}
+        engine = sqlalchemy.create_engine(url.set(drivername="sqlite"), hide_parameters=True, execution_options=options)
     except (exc.ArgumentError, TypeError) as error:
         raise DatabaseUnavailableError(_public(url), str(error).partition("\n")[0]) from None
 

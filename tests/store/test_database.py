@@ -142,8 +142,12 @@ def test_sqlite_is_durable_and_lets_readers_pass(tmp_path: Path) -> None:
 def test_a_locked_database_is_unavailable_after_the_busy_timeout(tmp_path: Path) -> None:
     engine = connect(f"sqlite:///{tmp_path / 'x.db'}")
     migrate(engine)
-    with writing(engine), pytest.raises(DatabaseUnavailableError, match="locked"), writing(engine):
-        pass
+    for other in (engine, connect(f"sqlite:///{tmp_path / 'x.db'}")):  # as another thread, as another process
+        with writing(engine), pytest.raises(DatabaseUnavailableError, match="locked"), writing(other):
+            pass
+        other.dispose()
+    with writing(engine) as connection:
+        connection.execute(text("DELETE FROM alembic_version"))
     engine.dispose()
 
 
