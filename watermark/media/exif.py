@@ -58,18 +58,18 @@ def without_thumbnail(exif: bytes) -> bytes:
 
 
 def _unlink_thumbnail(block: Block, link: int) -> None:
-    ifd, images = block.number("I", link), list[tuple[int, int]]()
+    ifd, gone = block.number("I", link), list[tuple[int, int]]()
     block.put("I", link, 0)
     for _ in range(_MAX_DIRECTORIES):
         if not ifd:
             break
         following = block.number("I", block.link(ifd))
-        images += _image_data(block, ifd)
+        gone += [*_image_data(block, ifd), (ifd, block.link(ifd) + 4)]
         block.blank_directory(ifd)
         ifd = following
-    for start, stop in sorted(images, reverse=True):
+    for start, stop in sorted(gone, reverse=True):
         if stop >= len(block.data) and start > link:
-            del block.data[start:]  # type: ignore[union-attr]  # the usual place, at the very end: the file gets smaller
+            block.cut(start)  # the usual place, at the very end: the file gets smaller
         else:
             block.blank(start, stop)
 

@@ -76,6 +76,11 @@ class Block:
         if 8 <= start < stop:
             self.data[start:stop] = bytes(stop - start)
 
+    def cut(self, start: int) -> None:
+        """Let the block end here."""
+        assert isinstance(self.data, bytearray)
+        del self.data[start:]
+
     def blank_directory(self, ifd: int) -> None:
         """Overwrite a directory and the values it points to."""
         for entry in list(self.entries(ifd)):

@@ -40,7 +40,9 @@ def read(data: bytes, max_pixels: int) -> Picture:
     if data[2:4] in (b"+\0", b"\0+"):
         raise UnsupportedError("", "BigTIFF")
     block = Block(data)
-    tags = {tag.tag: tag for tag in _tags(block, block.first)}
+    tags: dict[int, TiffTag] = {}
+    for tag in _tags(block, block.first):
+        tags.setdefault(tag.tag, tag)  # no tag stands twice by rights; readers take the first
     if _DNG_VERSION in tags:
         raise UnsupportedError("", "DNG: raw sensor data is not decoded")
     if block.number("I", block.link(block.first)):
