@@ -33,7 +33,7 @@ def rows(signed: Signed) -> Iterator[Row]:
     stamp = _UNSTAMPED.get(signed.time_state, signed.time_state)
     if signed.time:
         stamp = f"time-stamped {moment(signed.time)}"
-    own = " (development)" if signed.development else ""
+    own = " (development)" if signed.development and "development" not in signed.signer else ""
     yield Row("signed", f"{signed.path} by {signed.signer}{own}, {stamp}", "strong")
     yield Row("mark", _mark(signed))
     yield Row("trail", _trail(signed))

@@ -63,10 +63,10 @@ class Terminal:
         listed = list(rows)
         width = max((_cells(row.label) for row in listed), default=0)
         for row in listed:
-            label = _padded(printable(row.label), width)
+            label = _padded(printable(row.label), width, "quiet")
             hang = indent + width + 2
             first, *more = self._wrapped(printable(row.value), hang, hang)
-            self._put(" " * indent + _styled(label, "quiet") + "  " + _styled(first[hang:], row.style))
+            self._put(" " * indent + label + "  " + _styled(first[hang:], row.style))
             for part in more:
                 self._put(_styled(part, row.style))
 
@@ -79,8 +79,7 @@ class Terminal:
         hang = sum(widths) + 2 * len(widths)
         for line in lines:
             lead = "".join(
-                _styled(_padded(printable(cell.text), width), cell.style) + "  "
-                for cell, width in zip(line, widths, strict=False)
+                _padded(printable(cell.text), width, cell.style) + "  " for cell, width in zip(line, widths, strict=False)
             )
             first, *more = self._wrapped(printable(line[-1].text), hang, hang)
             self._put((lead + _styled(first[hang:], line[-1].style)).rstrip())
@@ -175,5 +174,5 @@ def _cells(text: str) -> int:
     return cell_len(text)
 
 
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _cells(text))
+def _padded(text: str, width: int, style: str) -> str:
+    return _styled(text, style) + " " * (width - _cells(text))

@@ -44,10 +44,11 @@ def moment(instant: datetime) -> str:
 
 
 def chance(p_false: float) -> str:
-    """A probability of a false reading as odds, rounded the cautious way: `1 in 10^12`, `1 in 400`."""
-    if not p_false > 0:
-        return "none to speak of"
-    odds = 1 / p_false
+    """A probability of a false reading as odds, rounded the cautious way: `1 in 10^12`, `1 in 400`.
+
+    Beyond 10^30 no model of the world is that good, and no more is claimed.
+    """
+    odds = 1 / max(p_false, 1e-30) if p_false >= 0 else 1.0
     if odds >= 1e4:
         return f"1 in 10^{math.floor(math.log10(odds))}"
     return f"1 in {max(1, math.floor(odds))}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageOps
 
 PLATFORM_SIDE = 1080
 PLATFORM_QUALITY = 75
@@ -16,23 +16,11 @@ _REPORT_SIDE = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Oval:
-    """An upright ellipse as fractions of a picture's width and height: centre and radii."""
+class Eyes:
+    """Where a face looks from: the two eyes, left one of the picture first, in pixels."""
 
-    x: float
-    y: float
-    rx: float
-    ry: float
-
-    def box(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
-        """Its bounds in pixels: left, top, right, bottom."""
-        width, height = size
-        return (
-            round((self.x - self.rx) * width),
-            round((self.y - self.ry) * height),
-            round((self.x + self.rx) * width),
-            round((self.y + self.ry) * height),
-        )
+    left: tuple[float, float]
+    right: tuple[float, float]
 
 
 def upright(data: bytes) -> Image.Image:
@@ -57,22 +45,19 @@ def as_on_a_platform(data: bytes) -> bytes:
     return jpeg(image, PLATFORM_QUALITY)
 
 
-def with_another_head(base: Image.Image, donor: Image.Image, head: Oval, other: Oval) -> Image.Image:
-    """The base with the donor's head in place of its own: same tone, soft edge.
+def with_another_face(base: Image.Image, donor: Image.Image, eyes: Eyes, other: Eyes) -> Image.Image:
+    """The base with the donor's face in place of its own: eyes on eyes, the same light, a soft edge.
 
     Args:
-        head: Where the head is in the base.
-        other: Where it is in the donor.
+        eyes: Of the base, in its pixels.
+        other: Of the donor, in its pixels.
     """
-    left, top, right, bottom = head.box(base.size)
-    piece = donor.crop(other.box(donor.size)).resize((right - left, bottom - top), Image.Resampling.LANCZOS)
-    piece = _toned(piece, base.crop((left, top, right, bottom)))
-    mask = Image.new("L", piece.size, 0)
-    edge = max(2, min(piece.size) // 14)
-    ImageDraw.Draw(mask).ellipse((edge, edge, piece.width - edge, piece.height - edge), fill=255)
-    pasted = base.copy()
-    pasted.paste(piece, (left, top), mask.filter(ImageFilter.GaussianBlur(edge / 2)))
-    return pasted
+    turn = _line(other) / _line(eyes)  # base pixel → donor pixel, as complex numbers
+    shift = complex(*other.left) - turn * complex(*eyes.left)
+    affine = (turn.real, -turn.imag, shift.real, turn.imag, turn.real, shift.imag)
+    placed = donor.transform(base.size, Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC)
+    mask = _face(base.size, eyes)
+    return Image.composite(_in_light_of(base, placed, mask), base, mask)
 
 
 def with_copied_mark(before: Image.Image, after: Image.Image, other: Image.Image) -> Image.Image:
@@ -95,13 +80,33 @@ def small(image: Image.Image) -> bytes:
     return jpeg(copy, 85)
 
 
-def _toned(piece: Image.Image, around: Image.Image) -> Image.Image:
-    """The piece with half-way the mean and spread of each channel of what it replaces: light seems to be the same."""
-    values, target = _values(piece), _values(around)
-    mean, spread = values.mean((0, 1)), values.std((0, 1)) + 1
-    goal_mean = (mean + target.mean((0, 1))) / 2
-    goal_spread = (spread + target.std((0, 1))) / 2
-    return Image.fromarray(np.clip((values - mean) / spread * goal_spread + goal_mean, 0, 255).astype(np.uint8))
+def _line(eyes: Eyes) -> complex:
+    return complex(*eyes.right) - complex(*eyes.left)
+
+
+def _face(size: tuple[int, int], eyes: Eyes) -> Image.Image:
+    """An oval from hairline to chin with a soft edge; its measures are those of faces, in distances between the eyes."""
+    across = _line(eyes)
+    unit = abs(across)
+    centre = complex(*eyes.left) + across / 2 + 0.45j * across
+    y, x = np.mgrid[: size[1], : size[0]]
+    local = (x + 1j * y - centre) * np.conj(across) / unit**2
+    radius = np.hypot(local.real / 0.78, local.imag / 1.15)
+    soft = np.clip((1 - radius) / 0.25, 0, 1)
+    return Image.fromarray(np.rint(255 * soft * soft * (3 - 2 * soft)).astype(np.uint8))
+
+
+def _in_light_of(base: Image.Image, placed: Image.Image, mask: Image.Image) -> Image.Image:
+    """The donor with mean and spread of each channel as the base has them within the mask."""
+    weights = _values(mask)[..., None]
+
+    def moments(image: Image.Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        values = _values(image)
+        mean = (values * weights).sum((0, 1)) / weights.sum()
+        return mean, np.sqrt(((values - mean) ** 2 * weights).sum((0, 1)) / weights.sum()) + 1
+
+    (mean, spread), (goal, wanted) = moments(placed), moments(base)
+    return Image.fromarray(np.clip((_values(placed) - mean) / spread * wanted + goal, 0, 255).astype(np.uint8))
 
 
 def _values(image: Image.Image) -> NDArray[np.float32]:

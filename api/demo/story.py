@@ -11,38 +11,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from api.demo.cast import Cast
 from api.demo.pictures import (
     AMPLIFIED,
-    Oval,
     as_on_a_platform,
     difference,
     jpeg,
     small,
     upright,
-    with_another_head,
+    with_another_face,
     with_copied_mark,
 )
 from api.wiring import House
-from provenance.capture import SignRequest, Signed, sign
+from provenance.capture import Signed, SignRequest, sign
 from provenance.verdict import Status
 from provenance.verify import Pictures, Verification, verify
-
-
-@dataclass(frozen=True, slots=True)
-class Cast:
-    """The bundled photos.
-
-    Attributes:
-        portrait: Signed and marked; `head` is where its head is.
-        stranger: Another portrait, whose head is pasted; `other` is where that is.
-        bystander: A photo that nobody ever signed.
-    """
-
-    portrait: Path
-    head: Oval
-    stranger: Path
-    other: Oval
-    bystander: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,36 +76,37 @@ def tell(house: House, cast: Cast, folder: Path, *, clock: Callable[[], datetime
         found = verify(file, house.desk, at=clock(), pictures=True)
         return Step(title, done, file, found, frozenset(expected), (*before, *_figures(found.pictures)))
 
-    portrait, stranger, bystander = (upright(path.read_bytes()) for path in (cast.portrait, cast.stranger, cast.bystander))
-
-    signed = sign(SignRequest(source=cast.portrait, destination=folder / "signed.jpg"), house.studio(), at=clock())
-    marked = upright(signed.path.read_bytes())
-    before = (
-        Figure("before", small(portrait)),
-        Figure(f"what the mark added, {AMPLIFIED} times as strong", small(difference(portrait, marked))),
+    still, portrait, stranger, bystander = (
+        upright(path.read_bytes()) for path in (cast.still, cast.portrait, cast.stranger, cast.bystander)
     )
+
+    signed = sign(SignRequest(source=cast.still, destination=folder / "signed.jpg"), house.studio(), at=clock())
+    added = difference(still, upright(signed.path.read_bytes()))
+    before = Figure("before", small(still)), Figure(f"what the mark added, {AMPLIFIED} times as strong", small(added))
     yield look("marked and signed", _how_signed(signed), signed.path, Status.TRUSTED, Status.VALID, before=before)
 
     shared = folder / "shared.jpg"
     shared.write_bytes(as_on_a_platform(signed.path.read_bytes()))
-    copy = upright(shared.read_bytes())
-    done = f"As a platform would: resized to {copy.width} × {copy.height}, JPEG at quality 75, all metadata stripped."
+    side = max(upright(shared.read_bytes()).size)
+    done = f"As a platform would: resized to {side} pixels, JPEG at quality 75, all metadata stripped."
     yield look("shared on a platform", done, shared, Status.RECOVERED)
 
+    sitter = sign(SignRequest(source=cast.portrait, destination=folder / "portrait.png"), house.studio(), at=clock())
+    marked = upright(sitter.path.read_bytes())
     forged = folder / "forged.jpg"
-    forged.write_bytes(jpeg(with_another_head(copy, stranger, cast.head, cast.other), 88))
-    done = "In a copy of that copy another head was put on these shoulders: tone matched, edge soft."
-    yield look("another head pasted in", done, forged, Status.ALTERED)
+    forged.write_bytes(as_on_a_platform(jpeg(with_another_face(marked, stranger, cast.eyes, cast.other), 90)))
+    done = "A portrait, marked and signed like the first photo, was given another face, then shared on the platform."
+    yield look("another face pasted in", done, forged, Status.ALTERED)
 
     unmarked = folder / "unmarked.jpg"
     unmarked.write_bytes(as_on_a_platform(cast.bystander.read_bytes()))
-    done = "Another photo, never marked and never signed, went through the same platform."
+    done = "A photo that was never marked and never signed went through the same platform."
     yield look("a photo nobody signed", done, unmarked, Status.NONE)
 
     copied = folder / "copied-mark.jpg"
     copied.write_bytes(jpeg(with_copied_mark(portrait, marked, bystander), 92))
-    done = "Somebody who had the portrait before and after lifted the mark off and laid it over that photo."
-    yield look("the mark copied onto it", done, copied, Status.CONFLICT)
+    done = "Somebody who had the portrait before and after lifted the mark off it and laid it over that photo."
+    yield look("a mark copied onto it", done, copied, Status.CONFLICT)
 
 
 def _figures(pictures: Pictures) -> Iterator[Figure]:

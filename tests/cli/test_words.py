@@ -51,7 +51,14 @@ def test_moment_is_utc() -> None:
 
 @pytest.mark.parametrize(
     ("p_false", "said"),
-    [(1e-12, "1 in 10^12"), (3e-12, "1 in 10^11"), (0.0025, "1 in 400"), (1.0, "1 in 1"), (0.0, "none to speak of")],
+    [
+        (1e-12, "1 in 10^12"),
+        (3e-12, "1 in 10^11"),
+        (0.0025, "1 in 400"),
+        (1.0, "1 in 1"),
+        (0.0, "1 in 10^30"),
+        (1e-200, "1 in 10^30"),
+    ],
 )
 def test_chance(p_false: float, said: str) -> None:
     assert words.chance(p_false) == said
@@ -65,7 +72,7 @@ def test_odds_are_never_overstated(p_false: float) -> None:
 
 
 def test_chance_of_nonsense_is_not_a_crash() -> None:
-    assert words.chance(math.nan) == "none to speak of"
+    assert words.chance(math.nan) == "1 in 1"
 
 
 @given(st.floats(min_value=0, max_value=1))

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 
 from api.cli.options import declare
 from api.cli.terminal import Terminal
+from provenance.errors import OutputError
 
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
 @declare("serve", example="colophon serve\ncolophon serve --port 9000 --home /srv/colophon")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
 def command(terminal: Terminal, home: Path | None, host: str, port: int) -> int:
     """Serve the HTTP API, the verify page and the feed until stopped with Ctrl-C."""
     import uvicorn
@@ -25,15 +30,31 @@ def command(terminal: Terminal, home: Path | None, host: str, port: int) -> int:
 
     local = _is_local(host)
     app = create_app(settings_of(home), hosts=_LOCAL_NAMES if local else ())
-    if terminal.as_json:
-        terminal.document({"address": _address(host, port)})
-    else:
-        terminal.line(f"Serving on {_address(host, port)} (Ctrl-C stops)")
-    if not local:
-        terminal.note("note: this listens beyond this machine, in plain HTTP; put a proxy with TLS in front")
-    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", server_header=False))
-    server.run()
+    with _listening(host, port) as door:
+        address = _address(host, door.getsockname()[1])
+        if terminal.as_json:
+            terminal.document({"address": address})
+        else:
+            terminal.line(f"Serving on {address} (Ctrl-C stops)")
+        if not local:
+            terminal.note("note: this listens beyond this machine, in plain HTTP; put a proxy with TLS in front")
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False))
+        with suppress(KeyboardInterrupt):  # the way to stop it
+            server.run(sockets=[door])
     return 0 if server.started else 1
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A listening socket, opened before the service so that a taken port is one clear line."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        door = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        why = "no such address" if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0).lower()
+        raise OutputError(f"{host}:{port}", why) from error
+    with door:
+        yield door
 
 
 def _is_local(host: str) -> bool:
