@@ -1,0 +1,1 @@
+"""The sound mark: layout, embedding, detection (see SOUND.md)."""

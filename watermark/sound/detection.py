@@ -1,0 +1,38 @@
+"""What the sound detector answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from watermark.detection import Detection
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time that carries the mark, or does not.
+
+    Attributes:
+        start_s, end_s: Seconds from the start of what was heard, start < end.
+        marked: Whether the mark was found there. Where False, the sound was replaced, or nothing in it can carry a mark.
+    """
+
+    start_s: float
+    end_s: float
+    marked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDetection(Detection):
+    """A detection in sound; `transform` is always None.
+
+    Attributes:
+        speed: How many times as fast the copy runs as the marked sound; None where nothing was found.
+        pitch: Frequencies of the copy over those of the marked sound; equal to speed for a plain change of speed.
+        offset_s: Where in the copy the first whole tile begins, 0–4.8 s (of the copy's time); None where nothing was found.
+        spans: Spans that carry the mark and gaps, in order, without holes; empty where they were not asked for.
+    """
+
+    speed: float | None = None
+    pitch: float | None = None
+    offset_s: float | None = None
+    spans: tuple[Span, ...] = ()

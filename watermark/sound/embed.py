@@ -1,0 +1,165 @@
+"""Writing the mark: a stream of samples in, the same samples with every cell a little louder or softer out (SOUND.md §3)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from watermark.errors import CarrierTooSmallError, UnsupportedError
+from watermark.sound.analysis import Real, energies, spectra, window
+from watermark.sound.layout import BANDS, BINS, BINS_PER_BAND, FIRST_BIN, FRAME, HOP, PERIOD, RATE, STEPS, layout
+from watermark.sound.masking import allowance
+from watermark.sound.resample import Resampler, ratio
+
+MIN_RATE, MAX_RATE = 8_000, 384_000
+MAX_STRENGTH_DB = 6.0
+STRENGTH_DB = 0.9
+LEAST_MS = 2_000
+"""Sound that is not silent, below which no strength makes a mark that anyone could read."""
+SILENCE = 1e-5
+"""Samples below −100 dBFS are silence."""
+
+_OVERLAP = FRAME // HOP
+_LATE = FRAME - HOP  # samples of a tile that the next tile's frames still add to
+_MARKED = slice(FIRST_BIN, FIRST_BIN + BANDS * BINS_PER_BAND)
+_NEPERS_PER_DB = np.log(10) / 20
+
+
+class Embedder:
+    """Marks a stream: `feed` blocks of any size, then `flush`; together they return as many samples as they were given.
+
+    Work is done in steps of fixed size, so that the result does not depend on how the stream is cut, bit for bit. Holds no
+    more than about seven seconds of sound.
+    """
+
+    def __init__(self, rate: int, channels: int, mark_id: int, key: bytes, strength: float | None = None) -> None:
+        """Args:
+            rate: Samples per second, 8,000–384,000.
+            channels: 1 or more.
+            mark_id: 0 ≤ id < 2⁶⁴.
+            key: Secret of any length; the same is needed to detect.
+            strength: Change of level of an unmasked cell in dB, 0 < strength ≤ 6; None for the default, .9.
+        Raises:
+            UnsupportedError: a rate outside the range.
+            ValueError: an id, a strength or a number of channels outside its range.
+        """
+        if not MIN_RATE <= rate <= MAX_RATE:
+            raise UnsupportedError("", f"sound of {rate} samples a second")
+        if channels < 1:
+            raise ValueError("a sound has at least one channel")
+        decibels = STRENGTH_DB if strength is None else strength
+        if not 0 < decibels <= MAX_STRENGTH_DB:
+            raise ValueError(f"strength lies in (0, {MAX_STRENGTH_DB}] dB, not {decibels}")
+        self._signs = _sign_rows(key, mark_id) * np.float32(decibels * _NEPERS_PER_DB)
+        factor = ratio(rate)
+        narrow = float(min(rate, RATE))
+        self._down = None if factor == 1 else Resampler(factor, channels, narrow)
+        self._up = None if factor == 1 else Resampler(1 / factor, channels, narrow)
+        self._step = factor.denominator * max(1, rate // factor.denominator)
+        self._source = np.empty((0, channels), np.float32)  # not yet analysed
+        self._waiting = np.empty((0, channels), np.float32)  # analysed, its mark not yet known
+        self._analysis = np.zeros((_LATE, channels), np.float32)
+        self._tail = np.zeros((_LATE, channels), np.float32)
+        self._skip = _LATE  # the first tile's frames begin before the sound does
+
+    def feed(self, block: NDArray[np.float32]) -> Real:
+        """Take samples of shape (N, channels), full scale ±1; return marked ones, shape (M, channels), in order."""
+        self._source = np.concatenate([self._source, block])
+        out = []
+        while len(self._source) >= self._step:
+            step, self._source = self._source[: self._step], self._source[self._step :]
+            out.append(self._advance(step))
+        return np.concatenate(out) if out else self._source[:0].copy()
+
+    def flush(self) -> Real:
+        """Return the rest; the embedder is used up."""
+        due = len(self._waiting) + len(self._source)
+        out, silence = [self._source[:0]], np.zeros((self._step, self._source.shape[1]), np.float32)
+        self._source = np.concatenate([self._source, silence[: -len(self._source) % self._step]])
+        while sum(map(len, out)) < due:
+            out.append(self.feed(silence if not len(self._source) else silence[:0]))
+        return np.concatenate(out)[:due]
+
+    def _advance(self, step: Real) -> Real:
+        """Take one step of source samples and return those whose mark is known by now."""
+        self._waiting = np.concatenate([self._waiting, step])
+        self._analysis = np.concatenate([self._analysis, self._down.feed(step) if self._down else step])
+        out = []
+        while len(self._analysis) >= _LATE + PERIOD * HOP:
+            mark = self._tile(self._analysis[: _LATE + PERIOD * HOP])
+            self._analysis = self._analysis[PERIOD * HOP :]
+            mark = self._up.feed(mark) if self._up else mark
+            out.append(self._waiting[: len(mark)] + mark)
+            self._waiting = self._waiting[len(mark) :]
+        return np.concatenate(out) if out else step[:0]
+
+    def _tile(self, samples: Real) -> Real:
+        """Return the mark of one period: (192 + 76,800, channels) in, as much as is complete out."""
+        sums = np.zeros_like(samples)
+        sums[:_LATE] = self._tail
+        for channel in range(samples.shape[1]):
+            found = spectra(np.ascontiguousarray(samples[:, channel]))
+            sums[:, channel] += _overlap_add(self._change(found))
+        self._tail = sums[PERIOD * HOP :].copy()
+        out, self._skip = sums[self._skip : PERIOD * HOP], 0
+        return out
+
+    def _change(self, found: NDArray[np.complex64]) -> NDArray[np.complex64]:
+        """Return what is added to the spectra of a tile's frames: (1200, 129) both."""
+        allowed = allowance(energies(found.real**2 + found.imag**2))
+        gain = np.expm1(self._signs * allowed)
+        change = np.zeros((PERIOD, BINS), np.complex64)
+        change[:, _MARKED] = found[:, _MARKED] * np.repeat(gain, BINS_PER_BAND, axis=1)
+        return change
+
+
+def embed(
+    samples: NDArray[np.float32], rate: int, mark_id: int, *, key: bytes, strength: float | None = None
+) -> NDArray[np.float32]:
+    """Return a copy of a sound that carries a mark id.
+
+    Args:
+        samples: Shape (N, channels), float32, full scale ±1; left unchanged.
+        rate: Samples per second, 8,000–384,000.
+        mark_id: 0 ≤ id < 2⁶⁴.
+        key: Secret of any length; the same is needed to detect.
+        strength: Change of level of an unmasked cell in dB, 0 < strength ≤ 6; None for the default, .9.
+    Returns:
+        The same shape, float32; samples may exceed ±1 where the source came near.
+    Raises:
+        CarrierTooSmallError: too short or too silent to hold a mark.
+        UnsupportedError: a rate outside the range.
+        ValueError: not a two-dimensional array, or an argument outside its range.
+    """
+    embedder = Embedder(rate, check(samples), mark_id, key, strength)
+    audible = int(np.count_nonzero(np.abs(samples).max(axis=1) > SILENCE)) * 1000 // rate if samples.size else 0
+    if audible < LEAST_MS:
+        raise CarrierTooSmallError(audible, LEAST_MS, "milliseconds of sound")
+    return np.concatenate([embedder.feed(np.asarray(samples, np.float32)), embedder.flush()])
+
+
+def check(samples: NDArray[np.float32]) -> int:
+    """Return the number of channels; raise ValueError for an array that is no sound: not two axes, or not finite."""
+    if samples.ndim != 2 or not samples.shape[1]:
+        raise ValueError(f"a sound has the shape (samples, channels), not {samples.shape}")
+    if not np.isfinite(samples).all():
+        raise ValueError("a sound is finite")
+    return int(samples.shape[1])
+
+
+def _sign_rows(key: bytes, mark_id: int) -> Real:
+    """Return the sign of every band for frames −1 … 1198 of a tile, shape (1200, 24): ±1, or between where cells meet."""
+    cells = layout(key).tile(mark_id)
+    column, place = np.divmod(np.arange(-1, PERIOD - 1), STEPS)
+    before = np.where(place == 0, column - 1, column)
+    return (cells[column] + cells[before]) * np.float32(0.5)
+
+
+def _overlap_add(change: NDArray[np.complex64]) -> Real:
+    """Return the samples of modified frames: (T, 129) → (64 T + 192,)."""
+    frames = np.fft.irfft(change, FRAME) * (window() * np.float32(8 / 3 / _OVERLAP))
+    quarters = frames.reshape(len(frames), _OVERLAP, HOP)
+    out = np.zeros((len(frames) + _OVERLAP - 1, HOP), np.float32)
+    for place in range(_OVERLAP):
+        out[place : place + len(frames)] += quarters[:, place]
+    return out.reshape(-1)
