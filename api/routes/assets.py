@@ -117,7 +117,7 @@ def _asset(record: AssetRecord, registry: Registry) -> dict[str, Any]:
             "manifest_id": record.manifest_id,
             "signer": {
                 "name": record.signer_name,
-                "fingerprint": record.signer_fingerprint,
+                "fingerprint": f"sha256:{record.signer_fingerprint}",  # as in a verdict
                 "development": record.development,
             },
             "signed_at": iso(record.signed_at),

@@ -12,9 +12,9 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-def test_light_answers_do_not_wait_for_heavy_work(server: str, photo: bytes) -> None:
+def test_light_answers_do_not_wait_for_heavy_work(server: str, signed: dict[str, Any]) -> None:
     def verify(_: int) -> int:
-        return httpx2.post(f"{server}/api/v1/verify", files={"file": ("x.jpg", photo)}, timeout=120).status_code
+        return httpx2.post(f"{server}/api/v1/verify", files={"file": ("x.jpg", signed["bytes"])}, timeout=120).status_code
 
     waits: list[float] = []
     with ThreadPoolExecutor(8) as pool, httpx2.Client(timeout=30) as light:

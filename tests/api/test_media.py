@@ -20,8 +20,8 @@ SIGN, VERIFY = "/api/v1/sign", "/api/v1/verify"
 JSON = {"accept": "application/json"}
 
 
-def post(client: TestClient, path: str, data: bytes, name: str = "photo.jpg", **options: Any) -> Any:
-    return client.post(path, files={"file": (name, data)}, **options)
+def post(client: TestClient, path: str, content: bytes, **options: Any) -> Any:
+    return client.post(path, files={"file": ("photo.jpg", content)}, **options)
 
 
 def reworked(data: bytes, *, side: int = 1080, quality: int = 75) -> bytes:
@@ -122,7 +122,6 @@ def test_a_key_that_cannot_be_kept_is_refused(client: TestClient, photo: bytes, 
     ("fields", "where"),
     [
         ({"source": "madeUp"}, "body.source"),
-        ({"source": ""}, "body.source"),
         ({"redact": "everything"}, "body.redact.0"),
         ({"mark": "../../x"}, "body.mark"),
         ({"mark": "a b"}, "body.mark"),
@@ -152,7 +151,7 @@ def test_a_file_that_is_signed_already(client: TestClient, signed: dict[str, Any
 
 
 def test_nothing_of_an_upload_stays(client: TestClient, house: House, photo: bytes) -> None:
-    post(client, VERIFY, photo)
+    post(client, VERIFY, photo, params={"marks": "false"})
     post(client, SIGN, b"not a picture")
     assert list((house.settings.home / "incoming").iterdir()) == []
 
@@ -178,6 +177,7 @@ def test_an_intact_file(client: TestClient, signed: dict[str, Any]) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.slow
 def test_a_stripped_copy_is_recovered_and_its_status_is_kept_for_feeds(client: TestClient, signed: dict[str, Any]) -> None:
     copy = reworked(signed["bytes"])
     digest = hashlib.sha256(copy).hexdigest()
@@ -198,6 +198,7 @@ def test_a_stripped_copy_is_recovered_and_its_status_is_kept_for_feeds(client: T
     assert items[1]["signer"]["development"]
 
 
+@pytest.mark.slow
 def test_a_look_without_marks_does_not_unsay_a_full_one(client: TestClient, signed: dict[str, Any]) -> None:
     copy = reworked(signed["bytes"], quality=80)
     assert post(client, VERIFY, copy).json()["status"] == "recovered"
@@ -207,6 +208,7 @@ def test_a_look_without_marks_does_not_unsay_a_full_one(client: TestClient, sign
     assert client.get("/api/v1/feed/status", params={"ids": digest}).json()["items"][0]["status"] == "recovered"
 
 
+@pytest.mark.slow
 def test_an_altered_copy_says_where(client: TestClient, signed: dict[str, Any]) -> None:
     body = post(client, VERIFY, pasted(signed["bytes"]), params={"pictures": "true"}).json()
     schemas.Verdict.model_validate(body, extra="forbid")
@@ -215,6 +217,7 @@ def test_an_altered_copy_says_where(client: TestClient, signed: dict[str, Any]) 
     assert body["pictures"]["changes"]
 
 
+@pytest.mark.slow
 def test_an_unmarked_photo_is_none_and_not_unknown(client: TestClient, corpus: Any) -> None:
     body = post(client, VERIFY, (corpus / "photos" / "tulips_500.png").read_bytes()).json()
     schemas.Verdict.model_validate(body, extra="forbid")
@@ -223,9 +226,9 @@ def test_an_unmarked_photo_is_none_and_not_unknown(client: TestClient, corpus: A
     assert "pictures" not in body
 
 
-@pytest.mark.parametrize("word", ["authentic", " real ", "fake", "genuine"])
-def test_no_answer_uses_words_of_truth(client: TestClient, signed: dict[str, Any], word: str) -> None:
-    assert word not in post(client, VERIFY, signed["bytes"]).text.lower()
+def test_no_answer_uses_words_of_truth(client: TestClient, signed: dict[str, Any]) -> None:
+    told = post(client, VERIFY, signed["bytes"]).text.lower()
+    assert not [word for word in ("authentic", " real ", "fake", "genuine") if word in told]
 
 
 # ——— assets ———
@@ -246,6 +249,7 @@ def test_an_asset_and_its_trail(client: TestClient, signed: dict[str, Any]) -> N
     Image.open(io.BytesIO(picture.content)).verify()
 
 
+@pytest.mark.slow
 def test_a_withdrawn_asset_no_longer_shows_its_picture(client: TestClient, house: House, photo: bytes, problem: Any) -> None:
     asset = post(client, SIGN, photo, headers=JSON).json()
     house.registry.withdraw(asset["asset_id"], "by mistake", datetime.now(UTC))
