@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 
 from cryptography import x509
@@ -56,6 +57,19 @@ class TrustList:
     ekus: frozenset[str]
     development: bool = False
     ca_ekus: frozenset[str] = frozenset()
+
+    @cached_property
+    def by_subject(self) -> Mapping[x509.Name, tuple[x509.Certificate, ...]]:
+        """The anchors by subject, for finding an issuer without parsing every name of the list again."""
+        found: dict[x509.Name, tuple[x509.Certificate, ...]] = {}
+        for anchor in self.anchors:
+            found[anchor.subject] = (*found.get(anchor.subject, ()), anchor)
+        return found
+
+    @cached_property
+    def accepted(self) -> frozenset[str]:
+        """Fingerprints that are good for themselves: the allowed leaves and the anchors."""
+        return self.allowed | {fingerprint(anchor) for anchor in self.anchors}
 
     @classmethod
     def from_pem(

@@ -36,7 +36,9 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 
 
 class TimeStampResponse(core.Sequence):  # type: ignore[misc]  # asn1crypto has no types
-    """TimeStampResp with its token optional, as RFC 3161 §2.4.2 has it; a refusal carries none. asn1crypto's own insists."""
+    """TimeStampResp with its token optional, as RFC 3161 §2.4.2 has it; a refusal carries none. asn1crypto's own
+    insists.
+    """
 
     _fields: ClassVar[list[Any]] = [
         ("status", tsp.PKIStatusInfo), ("time_stamp_token", cms.ContentInfo, {"optional": True}),
@@ -179,18 +181,21 @@ def _certificates(signed: Any, sid: Any) -> tuple[x509.Certificate, tuple[x509.C
     over.
     """
     bag = signed["certificates"]
-    found = [] if bag.native is None else [item.chosen for item in bag if item.name == "certificate"]
+    found = [] if isinstance(bag, core.Void) else [item.chosen for item in bag if item.name == "certificate"]
     _expect(0 < len(found) <= MAX_CERTIFICATES, "the time stamp carries no certificate, or far too many")
     if sid.name == "issuer_and_serial_number":
-        wanted = [
-            item for item in found
-            if item.serial_number == sid.chosen["serial_number"].native and item.issuer == sid.chosen["issuer"]
-        ]
+        serial, issuer = sid.chosen["serial_number"].native, sid.chosen["issuer"]
+        wanted = [item for item in found if item.serial_number == serial and _same(item.issuer, issuer)]
     else:
         wanted = [item for item in found if item.key_identifier == sid.chosen.native]
     _expect(bool(wanted), "the certificate of the time stamp's signer is missing")
     others = tuple(load_der(item.dump()) for item in found if item is not wanted[0])
     return load_der(wanted[0].dump()), others
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two names are equal; nearly always they are the same bytes, and comparing them as names is slow."""
+    return bool(one.dump() == other.dump() or one == other)
 
 
 def _attributes(signer_info: Any) -> dict[str, Any]:

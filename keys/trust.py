@@ -90,7 +90,10 @@ class _Search:
 
     def __init__(self, leaf: x509.Certificate, intermediates: Chain, kind: ListKind, at: datetime) -> None:
         self.leaf, self.kind, self.at = leaf, kind, at
-        self.intermediates = tuple(item for item in intermediates if not unreadable(item))
+        self.intermediates: dict[x509.Name, Chain] = {}
+        for ca in intermediates:
+            if not unreadable(ca):
+                self.intermediates[ca.subject] = (*self.intermediates.get(ca.subject, ()), ca)
         self._faults: list[tuple[int, bool, str]] = []  # depth reached, concrete?, phrase
         self._signatures: dict[tuple[str, str], bool] = {}
         self._steps = 0
@@ -107,8 +110,7 @@ class _Search:
             self._faults.append((0, True, fault))
             return None
         wanted = (purposes(leaf) or frozenset()) & trust_list.ekus
-        print_ = fingerprint(leaf)
-        if print_ in trust_list.allowed or any(print_ == fingerprint(item) for item in trust_list.anchors):
+        if fingerprint(leaf) in trust_list.accepted:
             return (leaf,)
         return self._climb((leaf,), wanted, trust_list)
 
@@ -143,10 +145,10 @@ class _Search:
 
     def _issuers(self, below: Chain, trust_list: TrustList) -> Iterator[tuple[x509.Certificate, bool]]:
         """Certificates with the right name, anchors first; none twice in a path."""
-        seen = {fingerprint(item) for item in below}
-        for pool, is_anchor in ((trust_list.anchors, True), (self.intermediates, False)):
-            for ca in pool:
-                if ca.subject == below[-1].issuer and fingerprint(ca) not in seen:
+        name, seen = below[-1].issuer, {fingerprint(item) for item in below}
+        for pool, is_anchor in ((trust_list.by_subject, True), (self.intermediates, False)):
+            for ca in pool.get(name, ()):
+                if fingerprint(ca) not in seen:
                     yield ca, is_anchor
 
     def _fault(self, ca: x509.Certificate, below: Chain, wanted: frozenset[str], trust_list: TrustList) -> str | None:

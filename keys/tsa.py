@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from asn1crypto import cms, core, tsp
+from asn1crypto import algos, cms, core, tsp
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -70,47 +70,70 @@ class TimeStampAuthority:
         if failure:
             return _refusal(failure)
         token = self._token(asked, at.astimezone(UTC).replace(microsecond=0), serial)
-        return bytes(TimeStampResponse({"status": {"status": "granted"}, "time_stamp_token": token}).dump())
+        return _tlv(0x30, _GRANTED, token)
 
     @cached_property
-    def _certificates(self) -> tuple[asn1_x509.Certificate, ...]:
-        """The chain for `asn1crypto`, parsed once: it is most of the work of a stamp."""
-        return tuple(asn1_x509.Certificate.load(item.public_bytes(Encoding.DER)) for item in self.chain)
+    def _parts(self) -> tuple[bytes, bytes]:
+        """What every token repeats: the certificate set, and how the signer is named (issuer and serial number)."""
+        leaf = asn1_x509.Certificate.load(self.chain[0].public_bytes(Encoding.DER))
+        certificates = _tlv(0xA0, *sorted(item.public_bytes(Encoding.DER) for item in self.chain))
+        return certificates, _tlv(0x30, leaf.issuer.dump(), core.Integer(leaf.serial_number).dump())
 
-    def _token(self, asked: dict[str, Any], at: datetime, serial: int) -> cms.ContentInfo:
-        imprint = asked["message_imprint"]
-        info = {
-            "version": "v1", "policy": POLICY, "serial_number": serial, "gen_time": at,
-            "message_imprint": {
-                "hash_algorithm": {"algorithm": imprint["hash_algorithm"]["algorithm"]},
-                "hashed_message": imprint["hashed_message"],
-            },
-            "accuracy": {"seconds": ACCURACY_S},
-        }
-        if asked["nonce"] is not None:
-            info["nonce"] = asked["nonce"]
-        content = tsp.TSTInfo(info).dump()
-        leaf = self._certificates[0]
-        attributes = _signed_attributes(content, leaf, at)
-        signer = cms.SignerInfo(
-            {
-                "version": "v1",
-                "sid": {"issuer_and_serial_number": {"issuer": leaf.issuer, "serial_number": leaf.serial_number}},
-                "digest_algorithm": {"algorithm": "sha256"},
-                "signed_attrs": attributes,
-                "signature_algorithm": {"algorithm": "sha256_ecdsa"},
-                "signature": self.key.sign(attributes.dump(), ec.ECDSA(hashes.SHA256())),
-            }
+    def _token(self, asked: dict[str, Any], at: datetime, serial: int) -> bytes:
+        """A ContentInfo with SignedData (RFC 5652 §5.1), its outer layers put together here.
+
+        asn1crypto would copy every certificate at each level, for three times the work.
+        """
+        content = _content(asked, at, serial)
+        certificates, signer = self._parts
+        attributes = _signed_attributes(content, self.chain[0], at).dump()
+        signature = core.OctetString(self.key.sign(attributes, ec.ECDSA(hashes.SHA256()))).dump()
+        signer_info = _tlv(
+            0x30, _INTEGER_1, signer, _SHA256, _tlv(0xA0, _contents(attributes)), _ECDSA_SHA256, signature
         )
-        signed = {
-            "version": "v3",
-            "digest_algorithms": [{"algorithm": "sha256"}],
-            "encap_content_info": {"content_type": "tst_info", "content": core.ParsableOctetString(content)},
-            "signer_infos": [signer],
-        }
-        if asked["cert_req"]:
-            signed["certificates"] = list(self._certificates)
-        return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed)})
+        wrapped = _tlv(0x30, _OID_TST_INFO, _tlv(0xA0, core.OctetString(content).dump()))
+        signed = _tlv(
+            0x30, _INTEGER_3, _tlv(0x31, _SHA256), wrapped, certificates if asked["cert_req"] else b"",
+            _tlv(0x31, signer_info),
+        )
+        return _tlv(0x30, _OID_SIGNED_DATA, _tlv(0xA0, signed))
+
+
+_INTEGER_1, _INTEGER_3 = core.Integer(1).dump(), core.Integer(3).dump()
+_OID_SIGNED_DATA, _OID_TST_INFO = cms.ContentType("signed_data").dump(), cms.ContentType("tst_info").dump()
+_SHA256 = algos.DigestAlgorithm({"algorithm": "sha256"}).dump()
+_ECDSA_SHA256 = algos.SignedDigestAlgorithm({"algorithm": "sha256_ecdsa"}).dump()
+_GRANTED = bytes(tsp.PKIStatusInfo({"status": "granted"}).dump())
+
+
+def _tlv(tag: int, *parts: bytes) -> bytes:
+    """One DER element: tag, shortest length, contents."""
+    body = b"".join(parts)
+    if len(body) < 0x80:
+        return bytes([tag, len(body)]) + body
+    length = len(body).to_bytes((len(body).bit_length() + 7) // 8)
+    return bytes([tag, 0x80 | len(length)]) + length + body
+
+
+def _contents(element: bytes) -> bytes:
+    """The contents of one DER element."""
+    first = element[1]
+    return element[2 if first < 0x80 else 2 + (first & 0x7F) :]
+
+
+def _content(asked: dict[str, Any], at: datetime, serial: int) -> bytes:
+    imprint = asked["message_imprint"]
+    info = {
+        "version": "v1", "policy": POLICY, "serial_number": serial, "gen_time": at,
+        "message_imprint": {
+            "hash_algorithm": {"algorithm": imprint["hash_algorithm"]["algorithm"]},
+            "hashed_message": imprint["hashed_message"],
+        },
+        "accuracy": {"seconds": ACCURACY_S},
+    }
+    if asked["nonce"] is not None:
+        info["nonce"] = asked["nonce"]
+    return bytes(tsp.TSTInfo(info).dump())
 
 
 def _failure(asked: dict[str, Any]) -> str | None:
@@ -130,20 +153,17 @@ def _failure(asked: dict[str, Any]) -> str | None:
     return None
 
 
-def _signed_attributes(content: bytes, leaf: asn1_x509.Certificate, at: datetime) -> cms.CMSAttributes:
-    certificate_id = {
-        "hash_algorithm": {"algorithm": "sha256"},
-        "cert_hash": hashlib.sha256(leaf.dump()).digest(),
-        "issuer_serial": {
-            "issuer": [asn1_x509.GeneralName({"directory_name": leaf.issuer})], "serial_number": leaf.serial_number,
-        },
-    }
+def _signed_attributes(content: bytes, leaf: x509.Certificate, at: datetime) -> cms.CMSAttributes:
+    """Content type, time, digest, and the certificate by its SHA-256 (ESSCertIDv2, RFC 5035; SHA-256 is its
+    default).
+    """
+    named = {"cert_hash": leaf.fingerprint(hashes.SHA256())}
     return cms.CMSAttributes(
         [
             cms.CMSAttribute({"type": "content_type", "values": ["tst_info"]}),
             cms.CMSAttribute({"type": "signing_time", "values": [cms.Time({"utc_time": at})]}),
             cms.CMSAttribute({"type": "message_digest", "values": [hashlib.sha256(content).digest()]}),
-            cms.CMSAttribute({"type": "signing_certificate_v2", "values": [{"certs": [certificate_id]}]}),
+            cms.CMSAttribute({"type": "signing_certificate_v2", "values": [{"certs": [named]}]}),
         ]
     )
 

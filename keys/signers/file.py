@@ -79,8 +79,8 @@ def load_file(path: Path) -> FileSigner:
         chain = load_pem(text)
     except ValueError as error:
         raise KeyFileError(path, str(error)) from error
-    if not chain:
-        raise KeyFileError(path, "holds no certificate for its key")
+    if not chain or not text.rstrip().endswith(b"-----END CERTIFICATE-----"):
+        raise KeyFileError(path, "holds no certificate for its key, or is cut off")
     key = _decrypt(path, block.group(0), _secret(path.with_suffix(".secret")))
     named = _ALG_LINE.search(text)
     return _signer(path, key, chain, named.group(1).decode("ascii") if named else None)

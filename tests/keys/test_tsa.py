@@ -175,7 +175,7 @@ def test_any_request_gets_a_response(authority: Authority, lab: Any, noise: byte
         parse_response(authority.tsa.respond(noise, at=lab.now, serial=1))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(data=st.data())
 def test_mutated_requests_get_a_response(authority: Authority, lab: Any, data: Any) -> None:
     asked = bytearray(request(MESSAGE, nonce=7))
