@@ -21,7 +21,7 @@ from provenance.jumbf import Sealed
 from provenance.verdict import Binding, RevocationFacts, Signature, SignerFacts, TimeFacts, Trust
 
 # What our own decisions replace.
-_OURS = ("signingCredential.untrusted", "signingCredential.expired", "claimSignature.outsideValidity", "timeStamp.")
+REPLACED = ("signingCredential.untrusted", "signingCredential.expired", "claimSignature.outsideValidity", "timeStamp.")
 _MISMATCH = frozenset(
     {
         "assertion.dataHash.mismatch",
@@ -88,7 +88,7 @@ def appraise(
         codes += [c.code for c in credential.deltas if _breaks(c.code)]
     signature = Signature.FAILED if _SIGNATURE & set(codes) else Signature.VERIFIED
     binding = Binding.MISMATCH if _MISMATCH & set(codes) else Binding.MATCH
-    other = [c for c in codes if c not in _MISMATCH and c not in _SIGNATURE and c != _REVOKED and not c.startswith(_OURS)]
+    other = [c for c in codes if c not in _MISMATCH and c not in _SIGNATURE and c != _REVOKED and not c.startswith(REPLACED)]
     faults = tuple(dict.fromkeys(c for c in other if not c.startswith(_IDENTITY)))
     identity = tuple(dict.fromkeys(c for c in other if c.startswith(_IDENTITY)))
 
@@ -219,13 +219,11 @@ def _revocation(
 
 
 def _name(leaf: x509.Certificate) -> str:
-    """What a person would call the signer: organisation, then common name."""
-    names = [
-        str(attribute.value)
-        for oid in (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME)
-        for attribute in leaf.subject.get_attributes_for_oid(oid)[:1]
-    ]
-    return ", ".join(dict.fromkeys(names)) or leaf.subject.rfc4514_string()
+    """What a person would call the signer: the organisation, else the common name."""
+    for oid in (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME):
+        for attribute in leaf.subject.get_attributes_for_oid(oid):
+            return str(attribute.value)
+    return leaf.subject.rfc4514_string()
 
 
 def fingerprint(manifest: Manifest) -> str | None:

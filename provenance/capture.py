@@ -310,7 +310,7 @@ def _asset(asset_id: str, result: tasks.SignedFile, carrier: Carrier, studio: St
     if carrier.view is not None:
         return AssetFacts(result.sha256, carrier.media_type, asset_id, carrier.view.width, carrier.view.height)
     width, height, duration = studio.desk.workers.run(tasks.dimensions, str(scratch))
-    return AssetFacts(result.sha256, carrier.media_type, asset_id, width or None, height or None, duration)
+    return AssetFacts(result.sha256, carrier.media_type, asset_id, width, height, duration)
 
 
 def _judged(

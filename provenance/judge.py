@@ -16,7 +16,7 @@ from typing import Any
 
 from keys.trust import ListKind, TrustList
 from provenance import say, signals
-from provenance.appraisal import Appraisal, RevocationRecord, appraise
+from provenance.appraisal import REPLACED, Appraisal, RevocationRecord, appraise
 from provenance.credential import Credential, Remote, SoftBinding, Unreadable
 from provenance.status import Content, FileCredential, Layers, Owner, status
 from provenance.verdict import (
@@ -30,6 +30,7 @@ from provenance.verdict import (
     PoseFacts,
     Signature,
     Source,
+    Status,
     Trust,
     Verdict,
 )
@@ -101,20 +102,21 @@ def judge(evidence: Evidence, *, lists: Sequence[TrustList], at: datetime, valid
     content = _content(evidence, registered)
     leads = file_state is not FileCredential.INTACT and content in (Content.FITS, Content.CHANGED)
     shown = registered if leads and registered else own
+    recovered = shown is not None and shown is registered
     chain = _chain(shown, evidence, found)
     labels = signals.of(chain) if chain else ()
     layers = Layers(
         credential=file_state,
         trusted=shown is not None and shown.trust is Trust.TRUSTED,
-        revoked=_revoked(shown, evidence, recovered=shown is registered and registered is not None),
+        revoked=_revoked(shown, evidence, recovered=recovered),
         owner=_owner(evidence),
         content=content,
         clash=evidence.generator is not None and signals.claims_capture(labels),
     )
     word = status(layers)
-    credential = _credential_facts(shown, evidence, recovered=shown is registered and registered is not None)
+    credential = _credential_facts(shown, evidence, recovered=recovered)
     mark = _mark_facts(evidence)
-    history = _history(chain, lists, revocations, at) if chain else ()
+    history = _history(chain, lists, revocations, at, whole=not recovered) if chain else ()
     reasons = say.reasons(layers, word, own, registered, evidence, history)
     changes = found.changes if found and content is Content.CHANGED else ()
     return Verdict(
@@ -125,7 +127,7 @@ def judge(evidence: Evidence, *, lists: Sequence[TrustList], at: datetime, valid
         mark=mark,
         history=history,
         changes=changes,
-        signals=labels,
+        signals=_told(labels, word),
         reasons=reasons,
         not_checked=_not_checked(evidence, shown),
         inputs=Inputs(validator, POLICY, _digests(lists), at),
@@ -197,13 +199,6 @@ def _credential_facts(shown: Appraisal | None, evidence: Evidence, *, recovered:
         if isinstance(evidence.credential, Remote):
             return CredentialFacts(Source.NONE, codes=("manifest.inaccessible",))
         return CredentialFacts(Source.NONE)
-    results = shown.manifest.results
-    codes = [c.code for c in results.failure]
-    if recovered:
-        # Read without its asset, so the library could not compare; these bytes are not the ones that were signed.
-        codes = [c for c in codes if not c.endswith("Hash.mismatch")] + ["assertion.dataHash.mismatch"]
-    else:
-        codes += [c.code for c in results.success if c.code != "assertion.hashedURI.match"]
     return CredentialFacts(
         source=Source.RECOVERED if recovered else evidence.source,
         manifest_id=shown.manifest.id,
@@ -214,8 +209,24 @@ def _credential_facts(shown: Appraisal | None, evidence: Evidence, *, recovered:
         revocation=shown.revocation,
         time=shown.time,
         signer=shown.signer,
-        codes=tuple(dict.fromkeys(codes)),
+        codes=_codes(shown, recovered=recovered),
     )
+
+
+def _codes(shown: Appraisal, *, recovered: bool) -> tuple[str, ...]:
+    """Status codes (2.5 Annex D): the library's for what was hashed and compared, ours for trust and time."""
+    results = shown.manifest.results
+    theirs = [c.code for c in (*results.failure, *results.success) if not c.code.startswith(REPLACED)]
+    if recovered:
+        # Read without its asset, so the library could not compare; these bytes are not the ones that were signed.
+        theirs = [c for c in theirs if not c.endswith("Hash.mismatch")] + ["assertion.dataHash.mismatch"]
+    trust = {
+        Trust.TRUSTED: "signingCredential.trusted",
+        Trust.UNTRUSTED: "signingCredential.untrusted",
+        Trust.EXPIRED: "claimSignature.outsideValidity",
+    }[shown.trust]
+    stamp = {"trusted": ["timeStamp.trusted"], "untrusted": ["timeStamp.untrusted"], "invalid": ["timeStamp.mismatch"]}
+    return tuple(dict.fromkeys((trust, *stamp.get(shown.time.state, ()), *theirs)))
 
 
 def _binding(shown: Appraisal, evidence: Evidence, *, recovered: bool) -> Binding:
@@ -240,9 +251,13 @@ def _mark_facts(evidence: Evidence) -> MarkFacts:
 
 
 def _history(
-    chain: Credential, lists: Sequence[TrustList], revocations: Mapping[str, RevocationRecord], at: datetime
+    chain: Credential, lists: Sequence[TrustList], revocations: Mapping[str, RevocationRecord], at: datetime, *, whole: bool
 ) -> tuple[HistoryStep, ...]:
-    """Every manifest of the chain, weighed afresh; what its taker recorded stands beside what is found now."""
+    """Every manifest of the chain, weighed afresh; what its taker recorded stands beside what is found now.
+
+    Args:
+        whole: Whether the chain was read with its asset; without, its hard binding says nothing.
+    """
     recorded = {
         i.manifest_id: tuple(c.code for c in i.ingest.failure)
         for m in chain.manifests.values()
@@ -258,7 +273,7 @@ def _history(
             faults.append("claimSignature.mismatch")
         if weighed.revocation.state == "revoked":
             faults.append("signingCredential.ocsp.revoked")
-        if weighed.binding is Binding.MISMATCH and not ancestor:
+        if weighed.binding is Binding.MISMATCH and not ancestor and whole:
             faults.append("assertion.dataHash.mismatch")
         steps.append(
             HistoryStep(
@@ -273,6 +288,13 @@ def _history(
             )
         )
     return tuple(steps)
+
+
+def _told(labels: tuple[str, ...], word: Status) -> tuple[str, ...]:
+    """What happened to content that is no longer what was signed, nobody stated."""
+    if word in (Status.TRUSTED, Status.VALID, Status.RECOVERED):
+        return labels
+    return tuple(label for label in labels if label.startswith("inception:"))
 
 
 def _asset(evidence: Evidence, layers: Layers) -> AssetFacts:

@@ -28,6 +28,15 @@ _KIND = {
 }
 
 
+_LOST = {
+    FileCredential.ABSENT: "This copy lost its credential.",
+    FileCredential.MISMATCH: "This copy was encoded anew, and its credential no longer matches its bytes.",
+    FileCredential.DAMAGED: "The credential in this copy is damaged.",
+    FileCredential.UNDECIDED: "This copy's own credential could not be read.",
+    FileCredential.INTACT: "",
+}
+
+
 def summary(word: Status, layers: Layers, shown: Appraisal | None, evidence: Evidence, labels: Sequence[str]) -> str:
     """One sentence or two for a person in a hurry."""
     thing = _THING.get((evidence.asset.media_type or "").split("/")[0], "file")
@@ -42,7 +51,7 @@ def summary(word: Status, layers: Layers, shown: Appraisal | None, evidence: Evi
             "Nothing changed since, but the signer's identity can't be verified."
         )
     if word is Status.RECOVERED:
-        return f"This copy lost its credential. {_trail_word(evidence)} leads to a {thing} signed by {who}; the content fits."
+        return f"{_LOST[layers.credential]} {_trail_word(evidence)} leads to a {thing} signed by {who}; the content fits."
     if word is Status.ALTERED:
         return _altered(thing, who, layers, evidence)
     if word is Status.CONFLICT:

@@ -23,7 +23,7 @@ from provenance import fit as fitting
 from provenance.claim import THUMBNAIL
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.errors import DamagedMediaError, InputError, OutputError, SigningError, UnsupportedMediaError
-from watermark import engines, imwatermark, media
+from watermark import engines, media
 from watermark.detection import Detection
 from watermark.errors import CarrierTooSmallError, MediaDecodeError, UnsupportedError
 
@@ -59,7 +59,8 @@ class Compared:
 
     agreement: str
     score: float
-    coverage: float
+    coverage: float  # share of the copy that the reference covers
+    kept: float  # share of the reference that the copy shows
     aligned: bool
     scale: float
     rotation_deg: float
@@ -178,6 +179,7 @@ def compare(
         str(fitting.classify(measured)),
         measured.score,
         measured.coverage,
+        measured.kept,
         measured.aligned,
         measured.scale,
         measured.rotation_deg,
@@ -192,12 +194,13 @@ def picture_of(path: str) -> bytes:
     return _shot(_load(path))
 
 
-def dimensions(path: str) -> tuple[int, int, int | None]:
-    """Width, height and duration in ms of any medium that can be opened; zeros where it has no picture."""
+def dimensions(path: str) -> tuple[int | None, int | None, int | None]:
+    """Width, height and duration in ms of any medium; None where it has no such thing, or its header does not tell."""
     try:
-        return media.dimensions(Path(path))
+        found = media.dimensions(Path(path))
+        return found.width, found.height, found.duration_ms
     except (MediaDecodeError, UnsupportedError):
-        return 0, 0, None
+        return None, None, None
 
 
 def prepare(job: MarkJob) -> Prepared:
@@ -345,8 +348,10 @@ def _decode_reference(data: bytes) -> Rgb:
 
 def _generator(rgb: Rgb) -> tuple[str, float] | None:
     try:
+        from watermark import imwatermark
+
         read = imwatermark.generator_mark(rgb)
-    except UnsupportedError:  # the optional second engine is not installed
+    except (UnsupportedError, ImportError):  # the optional second engine is not installed
         return None
     return (read.name, read.p_value) if read else None
 

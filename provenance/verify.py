@@ -135,7 +135,8 @@ def leads(evidence: Evidence, pixels: tasks.PixelFacts | None, desk: Desk, *, ev
     if isinstance(evidence.credential, Credential):
         named = desk.registry.by_manifest(evidence.credential.active)
         found += [Lead(named, "manifest")] if named else []
-    if pixels is not None and (everything or not found):
+    # A mark that is read names its asset; a fingerprint may only lead where there is none to contradict it.
+    if pixels is not None and (everything or (not found and evidence.mark.binding is None)):
         near = {
             record.asset_id: Lead(record, "fingerprint", distance)
             for code in pixels.codes
@@ -159,8 +160,18 @@ def follow(
             a, b, _, c, d, _ = transform.against(asset.width, asset.height).matrix
             hint = (a, b, c, d)
         followed.append(_follow(path, lead, hint, desk, pictures))
-    rank = {Content.FITS: 0, Content.CHANGED: 1}
-    return tuple(sorted(followed, key=lambda f: (rank.get(f.candidate.content, 2), -(f.candidate.fit or 0.0))))
+    return tuple(sorted(followed, key=_rank))
+
+
+def _rank(followed: Followed) -> tuple[int, float, float]:
+    """Best first: by agreement, then fit, then how much of the reference is there (an edit and its parent may both fit)."""
+    order = {Content.FITS: 0, Content.CHANGED: 1}
+    compared = followed.compared
+    return (
+        order.get(followed.candidate.content, 2),
+        -round(compared.score, 2) if compared else 0.0,
+        -round(compared.kept, 2) if compared else 0.0,
+    )
 
 
 def _consult(
@@ -226,10 +237,16 @@ def _follow(path: Path, lead: Lead, hint: tuple[float, float, float, float] | No
         fit=compared.score if compared else None,
         coverage=compared.coverage if compared else None,
         changes=tuple(Change(*c) for c in compared.changes) if compared else (),
-        pose=PoseFacts(compared.scale, compared.rotation_deg, compared.flipped) if compared and compared.aligned else None,
+        pose=_pose(compared),
         withdrawn=asset.withdrawn_at is not None,
     )
     return Followed(lead, candidate, compared)
+
+
+def _pose(compared: tasks.Compared | None) -> PoseFacts | None:
+    if compared is None or not compared.aligned:
+        return None
+    return PoseFacts(round(compared.scale, 4), round(compared.rotation_deg, 2) + 0.0, compared.flipped)
 
 
 def _intact(credential: Credential | None) -> bool:
