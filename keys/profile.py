@@ -2,7 +2,7 @@
 
 This is about the chain itself, before anybody signs with it: whether somebody *trusts* it is for `trust.build_path`.
 It is stricter than the library, which accepts in silence a chain with an expired or wrongly purposed CA, violated
-name constraints, a root appended, or a leaf without digitalSignature (reference measurements: keys/README.md). Rules
+name constraints, a root appended, or a leaf without digitalSignature (README.md). Rules
 and their clauses stand in `rules`; the object identifiers in `oids`; `authority.issue_leaf` builds a leaf that passes.
 """
 

@@ -14,6 +14,8 @@ from urllib.parse import parse_qs
 from cryptography import x509
 
 from keys.errors import UnknownSignerError
+from keys.signers.file import load_named
+from keys.signers.socket import SocketSigner
 
 
 class Signer(Protocol):
@@ -52,9 +54,6 @@ def load(ref: str, *, folder: Path) -> Signer:
         KeyFileError: the key file is there and cannot be used.
         SignerUnavailableError: the signing process does not answer.
     """
-    from keys.signers.file import load_named
-    from keys.signers.socket import SocketSigner
-
     scheme, colon, rest = ref.partition(":")
     if not colon:
         return load_named(folder, ref)

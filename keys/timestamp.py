@@ -1,12 +1,14 @@
 """RFC 3161 time stamps: ask for one, read the answer, and check a token against the time stamp lists.
 
 What is stamped was worked out on files from seven writers (tests/keys/test_timestamp_corpus.py keeps it true),
-because the standard's words allow other readings. Both are the COSE structure of a counter signature (RFC 9052
+because the standard's words allow other readings. The first two are the COSE structure of a counter signature (RFC 9052
 §4.4), in CBOR, of four members:
 
     sigTst   (claim v1)   ["CounterSignature", protected, h'', claim]             the claim's bytes
     sigTst2  (claim v2)   ["CounterSignature", protected, h'', bstr(signature)]   the signature *encoded as a CBOR
     byte string*
+
+    c2pa.time-stamp       signature, the bytes alone          an assertion in a later update manifest
 
 `protected` is the serialised protected header of the COSE_Sign1, as it stands in the file. sigTst holds a whole
 TimeStampResp and sigTst2 a bare token; some writers mix them up, so both are taken for both.
@@ -75,6 +77,13 @@ def message_v1(protected: bytes, claim: bytes) -> bytes:
 def message_v2(protected: bytes, signature: bytes) -> bytes:
     """The message that a claim v2 stamp (`sigTst2`) covers: protected header bytes and COSE signature bytes."""
     return cbor2.dumps(["CounterSignature", protected, b"", cbor2.dumps(signature)])
+
+
+def message_assertion(signature: bytes) -> bytes:
+    """The message that a `c2pa.time-stamp` assertion's token covers: the COSE signature bytes of the stamped
+    manifest.
+    """
+    return signature
 
 
 def request(message: bytes, *, nonce: int) -> bytes:

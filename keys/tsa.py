@@ -1,4 +1,4 @@
-"""A time stamp authority (RFC 3161) for development, and the client side of talking to any.
+"""A time stamp authority (RFC 3161) for development; `tsa_client` is the other side.
 
 The responder is a pure function of request, instant and serial number. `serve` puts it behind HTTP on the loopback
 interface; it is not made for the open network. Its certificate says that it is a development authority and leads to
@@ -8,7 +8,6 @@ its own root, which nothing else trusts.
 from __future__ import annotations
 
 import hashlib
-import http.client
 import secrets
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +17,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from asn1crypto import algos, cms, core, tsp
 from asn1crypto import x509 as asn1_x509
@@ -28,14 +26,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from keys.certificate import outside_validity
-from keys.errors import TimeStampError
-from keys.timestamp import CLOCK_SKEW, TimeState, check_token, parse_response, request
-from keys.token import MALFORMED, MAX_TOKEN, TimeStampResponse
+from keys.token import MALFORMED, TimeStampResponse
+from keys.tsa_client import REPLY, REQUEST, ask, probe
+
+__all__ = ["POLICY", "TimeStampAuthority", "ask", "probe", "serve"]
 
 POLICY = "2.25.118830418247372498327461946027159612457"  # a UUID as OID (X.667): ours, and claiming nothing
 ACCURACY_S = 1
 _DIGEST_LENGTHS = {"sha256": 32, "sha384": 48, "sha512": 64}
-_REQUEST, _REPLY = "application/timestamp-query", "application/timestamp-reply"
 _MAX_REQUEST = 4096
 
 
@@ -203,67 +201,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
-        if self.headers.get_content_type() != _REQUEST or not length.isdigit() or int(length) > _MAX_REQUEST:
+        if self.headers.get_content_type() != REQUEST or not length.isdigit() or int(length) > _MAX_REQUEST:
             self.close_connection = True
-            self.send_error(400, f"send one {_REQUEST} of at most {_MAX_REQUEST} bytes")
+            self.send_error(400, f"send one {REQUEST} of at most {_MAX_REQUEST} bytes")
             return
         body = self.rfile.read(int(length))
         # 127 random bits are unique without a counter on disk; RFC 3161 allows serial numbers up to 160
         reply = self.tsa.respond(body, at=type(self).clock(), serial=secrets.randbits(127) | 1)
         self.send_response(200)
-        self.send_header("Content-Type", _REPLY)
+        self.send_header("Content-Type", REPLY)
         self.send_header("Content-Length", str(len(reply)))
         self.end_headers()
         self.wfile.write(reply)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
         """Quiet: the caller's own log says what was stamped."""
-
-
-def ask(url: str, message: bytes, *, nonce: int, at: datetime, timeout_s: float = 10.0) -> bytes:
-    """Get a time stamp token for a message from an authority, and make sure that it answers this question.
-
-    The token repeats the nonce, covers the message, holds, and its time is within five minutes of `at`; whether
-    anybody trusts the authority is for `check_token` to say. No redirects are followed, no proxy is used.
-    Raises:
-        TimeStampError: unreachable, refused, or a lie in one of these.
-    """
-    token = parse_response(_post(url, request(message, nonce=nonce), timeout_s), nonce=nonce)
-    stamp = check_token(token, message, (), at=at)
-    if stamp.state is TimeState.INVALID or stamp.at is None:
-        raise TimeStampError(f"the authority's answer does not hold: {stamp.reason}")
-    if abs(stamp.at - at) > CLOCK_SKEW:
-        raise TimeStampError(f"the authority's clock says {stamp.at:%Y-%m-%d %H:%M:%S}, ours {at:%Y-%m-%d %H:%M:%S}")
-    return token
-
-
-def probe(url: str, timeout_s: float) -> bool:
-    """Whether an authority is up and answers properly, by stamping 32 random bytes. Any failure is False."""
-    try:
-        ask(url, secrets.token_bytes(32), nonce=secrets.randbits(63), at=datetime.now(UTC), timeout_s=timeout_s)
-    except TimeStampError:
-        return False
-    return True
-
-
-def _post(url: str, body: bytes, timeout_s: float) -> bytes:
-    try:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or parts.hostname is None:
-            raise TimeStampError(f"{url} is no http address")
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.hostname, parts.port, timeout=timeout_s)
-    except ValueError as error:
-        raise TimeStampError(f"{url} is no http address") from error
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    try:
-        connection.request("POST", target, body, {"Content-Type": _REQUEST, "Accept": _REPLY})
-        response = connection.getresponse()
-        answer = response.read(MAX_TOKEN + 1)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise TimeStampError(f"no answer from {url}: {error or type(error).__name__}") from error
-    finally:
-        connection.close()
-    if response.status != 200 or len(answer) > MAX_TOKEN:
-        raise TimeStampError(f"{url} answered HTTP {response.status}, {len(answer)} bytes")
-    return answer

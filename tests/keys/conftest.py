@@ -166,6 +166,18 @@ class CoseSignature:
 
 
 @pytest.fixture(scope="session")
+def read_signatures() -> Callable[[bytes], list[CoseSignature]]:
+    """Claim signatures of a file's bytes, in the order of its manifests."""
+    return lambda data: list(_signatures(data))
+
+
+@pytest.fixture(scope="session")
+def read_boxes() -> Callable[[bytes], list[tuple[tuple[str, ...], bytes]]]:
+    """Every CBOR box of a file's bytes with its path of labels."""
+    return lambda data: [item for store in _stores(data) for item in _walk(store)]
+
+
+@pytest.fixture(scope="session")
 def signatures(corpus: Path) -> Callable[[str], list[CoseSignature]]:
     """Claim signatures of a corpus file, in the order of its manifests."""
     return lambda name: list(_signatures((corpus / "c2pa" / name).read_bytes()))

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from keys import signer
 from keys.algorithms import ALGORITHMS, verify
+from keys.authority import issue_leaf, new_issuer, new_root
 from keys.certificate import to_pem
 from keys.errors import KeyFileError, KeysError, UnknownSignerError
 from keys.signer import load
@@ -48,11 +51,11 @@ def test_written_and_loaded(lab: Any, folder: Path, alg: str) -> None:
     key = rsa.generate_private_key(65537, 2048) if alg.startswith("ps") else None
     made = lab.issue("leaf", lab.ca("root"), alg=alg, key=key)
     write_key(folder / "k.pem", made.key, (made.certificate,), alg=alg)
-    signer = load("file:k", folder=folder)
-    assert (signer.alg, signer.chain) == (alg, (made.certificate,))
-    assert signer.certificate_pem == to_pem((made.certificate,))
-    assert verify(made.certificate.public_key(), alg, signer.sign(b"data"), b"data")
-    assert "PRIVATE" not in repr(signer)
+    loaded = load("file:k", folder=folder)
+    assert (loaded.alg, loaded.chain) == (alg, (made.certificate,))
+    assert loaded.certificate_pem == to_pem((made.certificate,))
+    assert verify(made.certificate.public_key(), alg, loaded.sign(b"data"), b"data")
+    assert "key" not in repr(loaded)
 
 
 def test_modes_and_encryption(key_file: Path) -> None:
@@ -215,3 +218,23 @@ def test_a_secret_with_a_newline_or_without(key_file: Path, chain: Any) -> None:
     for ending in ("", "\n", "\r\n"):
         secret.write_bytes((text + ending).encode())
         assert load_named(key_file.parent, "camera").chain[0] == chain.leaf.certificate
+
+
+def test_the_readme_session(lab: Any, folder: Path) -> None:
+    """The commands for an outside CA, as they stand in keys/README.md, with the lab as that CA."""
+    readme = (Path(signer.__file__).parent / "README.md").read_text("utf-8")
+    session = readme.split("```")[1].strip().replace("/C=…/O=…/CN=…", "/C=ZZ/O=Studio/CN=Studio camera").splitlines()
+
+    def run(lines: list[str]) -> None:
+        subprocess.run(["bash", "-euo", "pipefail", "-c", "\n".join(lines)], cwd=folder, check=True, capture_output=True)
+
+    run(session[:3])
+    asked = x509.load_pem_x509_csr((folder / "studio.csr").read_bytes())
+    issuer = new_issuer(new_root(lab.now), lab.now)
+    leaf = issue_leaf(issuer, asked.public_key(), asked.subject, lab.now)
+    (folder / "leaf.pem").write_text(to_pem((leaf,)))
+    (folder / "issuing-ca.pem").write_text(to_pem((issuer.certificate,)))
+    run(session[3:])
+    made = load("studio", folder=folder)
+    assert made.chain == (leaf, issuer.certificate)
+    assert verify(leaf.public_key(), "es256", made.sign(b"x"), b"x")
