@@ -14,8 +14,8 @@ import click
 from api.cli.terminal import Terminal
 
 # Existence, rights and kind of a file are told by the use cases, one file at a time: a batch goes on after a bad one.
-PATH = click.Path(path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+PATH = click.Path(readable=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, readable=False, path_type=Path)
 
 
 class Instant(click.ParamType[Any, Any]):

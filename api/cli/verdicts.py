@@ -143,7 +143,7 @@ def _mark(facts_: MarkFacts) -> str:
     if facts_.p_false is not None:
         parts.append(f"chance of a false reading {chance(facts_.p_false)}")
     if facts_.fit is not None:
-        parts.append(f"content fits {percent(facts_.fit)}")
+        parts.append(f"{percent(facts_.fit)} of the content agrees")
     return ", ".join(parts)
 
 

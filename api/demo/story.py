@@ -7,9 +7,11 @@ knows which statuses the story expects, so that a run in which the house does no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+
+from PIL import Image
 
 from api.demo.cast import Cast
 from api.demo.pictures import (
@@ -72,18 +74,17 @@ def tell(house: House, cast: Cast, folder: Path, *, clock: Callable[[], datetime
         ProvenanceError, KeysError, WatermarkError: a step could not be done at all.
     """
 
-    def look(title: str, done: str, file: Path, *expected: Status, before: tuple[Figure, ...] = ()) -> Step:
+    def look(title: str, done: str, file: Path, *expected: Status) -> Step:
         found = verify(file, house.desk, at=clock(), pictures=True)
-        return Step(title, done, file, found, frozenset(expected), (*before, *_figures(found.pictures)))
+        return Step(title, done, file, found, frozenset(expected), tuple(_figures(found.pictures)))
 
     still, portrait, stranger, bystander = (
         upright(path.read_bytes()) for path in (cast.still, cast.portrait, cast.stranger, cast.bystander)
     )
 
     signed = sign(SignRequest(source=cast.still, destination=folder / "signed.jpg"), house.studio(), at=clock())
-    added = difference(still, upright(signed.path.read_bytes()))
-    before = Figure("before", small(still)), Figure(f"what the mark added, {AMPLIFIED} times as strong", small(added))
-    yield look("marked and signed", _how_signed(signed), signed.path, Status.TRUSTED, Status.VALID, before=before)
+    first = look("marked and signed", _how_signed(signed), signed.path, Status.TRUSTED, Status.VALID)
+    yield replace(first, figures=_before_and_after(still, upright(signed.path.read_bytes())))
 
     shared = folder / "shared.jpg"
     shared.write_bytes(as_on_a_platform(signed.path.read_bytes()))
@@ -107,6 +108,15 @@ def tell(house: House, cast: Cast, folder: Path, *, clock: Callable[[], datetime
     copied.write_bytes(jpeg(with_copied_mark(portrait, marked, bystander), 92))
     done = "Somebody who had the portrait before and after lifted the mark off it and laid it over that photo."
     yield look("a mark copied onto it", done, copied, Status.CONFLICT)
+
+
+def _before_and_after(before: Image.Image, after: Image.Image) -> tuple[Figure, ...]:
+    added = small(difference(before, after))
+    return (
+        Figure("before", small(before)),
+        Figure("after", small(after)),
+        Figure(f"what the mark added, {AMPLIFIED} times as strong", added),
+    )
 
 
 def _figures(pictures: Pictures) -> Iterator[Figure]:

@@ -34,7 +34,10 @@ Colophon = Callable[..., Ran]
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+    """A home that has its keys already."""
+    folder = tmp_path_factory.mktemp("home")
+    assert run(["keys", "init", "--dev", "--home", str(folder)]) == 0
+    return folder
 
 
 @pytest.fixture
@@ -74,6 +77,14 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An unsigned photo; tests must not write to it."""
     path = tmp_path_factory.mktemp("photos") / "photo.jpg"
     path.write_bytes(jpeg(picture(1)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def stranger(photo: Path) -> Path:
+    """Another photo, which nobody signs; tests must not write to it."""
+    path = photo.with_name("stranger.jpg")
+    path.write_bytes(jpeg(picture(2)))
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
@@ -42,15 +43,6 @@ def test_missing(colophon: Colophon, tmp_path: Path, command: list[str]) -> None
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_folder_where_a_file_belongs(colophon: Colophon, tmp_path: Path, command: list[str]) -> None:
     one_line(colophon(*command, tmp_path), tmp_path)
-
-
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_unreadable(colophon: Colophon, photo: Path, tmp_path: Path, command: list[str]) -> None:
-    path = tmp_path / "secret.jpg"
-    path.write_bytes(photo.read_bytes())
-    path.chmod(0)
-    one_line(colophon(*command, path), path)
 
 
 def test_unsupported_type(colophon: Colophon, tmp_path: Path) -> None:
@@ -156,6 +148,41 @@ def _subprocess(home: Path, *arguments: object, **options: object) -> subprocess
     return subprocess.Popen(line, env=environment, text=True, stderr=subprocess.PIPE, **options)  # type: ignore[call-overload,no-any-return]
 
 
+def _powerless() -> None:
+    """Take from root, who may run the tests, the power to pass over rights (capabilities(7), prctl(2))."""
+    drop_from_bounding_set = 24
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        ctypes.CDLL(None).prctl(drop_from_bounding_set, capability, 0, 0, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="root's powers are dropped the Linux way")
+def test_a_file_and_a_folder_without_rights(home: Path, photo: Path, tmp_path: Path) -> None:
+    secret, shut = tmp_path / "secret.jpg", tmp_path / "shut"
+    secret.write_bytes(photo.read_bytes())
+    secret.chmod(0)
+    shut.mkdir(mode=0o500)
+    for line, path in ((["verify", secret], secret), (["sign", photo, "-o", shut / "out.jpg"], shut)):
+        with _subprocess(home, *line, stdout=subprocess.PIPE, preexec_fn=_powerless) as process:
+            said, complained = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert said == ""
+        assert complained.startswith(f"colophon: {path}"), complained
+        assert "permission" in complained.lower() or "no right" in complained
+        assert complained.count("\n") == 1
+    assert not list(shut.iterdir())
+
+
+def test_the_first_use_says_once_what_it_made(colophon: Colophon, tmp_path: Path) -> None:
+    fresh = tmp_path / "fresh"
+    first = colophon("trust", "show", "--home", fresh)
+    again = colophon("trust", "show", "--home", fresh)
+    assert first.code == again.code == 0
+    assert first.err.startswith("note: first use: made a development certificate authority")
+    assert first.err.count("\n") == 1
+    assert again.err == ""
+    assert first.out == again.out
+
+
 def test_a_full_disk_leaves_nothing_behind(home: Path, signed: Path, photo: Path, tmp_path: Path) -> None:
     """No file may grow beyond 40 kB: the signed photo would."""
 
@@ -196,11 +223,11 @@ def test_ctrl_c_is_clean(home: Path, signed: Path, photo: Path, tmp_path: Path) 
     for path in several:
         path.write_bytes(photo.read_bytes())
     target = tmp_path / "to"
-    with _subprocess(home, "sign", *several, "--to", target, stdout=subprocess.PIPE) as process:
+    with _subprocess(home, "sign", *several, "--to", target, stdout=subprocess.PIPE, start_new_session=True) as process:
         deadline = time.monotonic() + 60
         while not (target.is_dir() and any(target.glob("*.jpg"))) and time.monotonic() < deadline:
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the line
         _, complained = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in complained

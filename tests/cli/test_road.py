@@ -50,32 +50,34 @@ def test_verify_says_a_paragraph_for_one(colophon: Colophon, signed: Path) -> No
     assert ran.err == ""
 
 
-def test_verify_says_a_table_for_many_and_the_gravest_wins(colophon: Colophon, signed: Path, photo: Path, tmp_path: Path) -> None:
+def test_verify_says_a_table_for_many_and_the_gravest_wins(
+    colophon: Colophon, signed: Path, stranger: Path, tmp_path: Path
+) -> None:
     missing = tmp_path / "missing.jpg"
-    ran = colophon("verify", signed, photo, missing)
+    ran = colophon("verify", signed, stranger, missing)
     assert ran.code == 1
     assert [line.split()[0] for line in ran.out.splitlines()] == ["status", "trusted", "none"]
     assert ran.err == f"colophon: {missing}: no such file\n"
 
 
-def test_verify_as_json_is_the_contract(colophon: Colophon, signed: Path, photo: Path) -> None:
-    ran = colophon("verify", signed, photo, "--json")
+def test_verify_as_json_is_the_contract(colophon: Colophon, signed: Path, stranger: Path) -> None:
+    ran = colophon("verify", signed, stranger, "--json")
     assert ran.code == 3
     document = ran.document
     assert document["exit_code"] == 3
-    assert [result["path"] for result in document["results"]] == [str(signed), str(photo)]
+    assert [result["path"] for result in document["results"]] == [str(signed), str(stranger)]
     first = document["results"][0]["verdict"]
     assert {"status", "summary", "asset", "credential", "mark", "inputs", "not_checked"} <= set(first)
     assert first["mark"]["found"]
 
 
-def test_verify_walks_folders_only_when_asked(colophon: Colophon, signed: Path, photo: Path, tmp_path: Path) -> None:
+def test_verify_walks_folders_only_when_asked(colophon: Colophon, signed: Path, stranger: Path, tmp_path: Path) -> None:
     folder = tmp_path / "inbox"
     (folder / ".hidden").mkdir(parents=True)
     (folder / "b.jpg").write_bytes(signed.read_bytes())
-    (folder / "a.jpg").write_bytes(photo.read_bytes())
+    (folder / "a.jpg").write_bytes(stranger.read_bytes())
     (folder / "notes.txt").write_text("not media")
-    (folder / ".hidden" / "c.jpg").write_bytes(photo.read_bytes())
+    (folder / ".hidden" / "c.jpg").write_bytes(stranger.read_bytes())
     refused = colophon("verify", folder)
     assert refused.code == 1
     assert "-r" in refused.err

@@ -75,7 +75,7 @@ def test_facts_of_a_whole_verdict() -> None:
     assert table(verdicts.facts(changed)) == {
         "signed by": "A. Person",
         "signed at": "21 November 2026, 10:00 UTC",
-        "mark": "org.example 0f, chance of a false reading 1 in 10^12, content fits 97 %",
+        "mark": "org.example 0f, chance of a false reading 1 in 10^12, 97 % of the content agrees",
         "changed": "top left (4 %)",
         "not checked": "revocation.ocsp",
     }

@@ -61,7 +61,8 @@ def account(terminal: Terminal, file: Path, verdict: Verdict) -> None:
         _section(terminal, "History, newest first", list(verdicts.history(verdict.history)))
     codes = [*verdict.credential.codes, *verdict.signals, *(reason.code for reason in verdict.reasons)]
     _section(terminal, "Codes", [Row("·", code) for code in codes])
-    _section(terminal, "Not checked", [Row("·", verdicts.unchecked(item)) for item in verdict.not_checked])
+    unchecked = [verdicts.unchecked(item) for item in verdict.not_checked] or ["nothing that this version can look at"]
+    _section(terminal, "Not checked", [Row("·", item) for item in unchecked])
     _section(terminal, "Judged", verdicts.inputs(verdict.inputs))
 
 
