@@ -90,7 +90,8 @@ def _who(shown: Appraisal | None) -> str:
     if shown is None or shown.signer is None:
         return "an unnamed signer"
     when = f" on {shown.time.at:%-d %B %Y, %H:%M} UTC" if shown.time.at else ""
-    note = " (development certificate)" if shown.signer.development else ""
+    named = "development" in shown.signer.name.lower()
+    note = " (development certificate)" if shown.signer.development and not named else ""
     return f"{shown.signer.name}{note}{when}"
 
 

@@ -23,7 +23,7 @@ from provenance import fit as fitting
 from provenance.claim import THUMBNAIL
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.errors import DamagedMediaError, InputError, OutputError, SigningError, UnsupportedMediaError
-from watermark import engines, media
+from watermark import engines, imwatermark, media
 from watermark.detection import Detection
 from watermark.errors import CarrierTooSmallError, MediaDecodeError, UnsupportedError
 
@@ -348,10 +348,8 @@ def _decode_reference(data: bytes) -> Rgb:
 
 def _generator(rgb: Rgb) -> tuple[str, float] | None:
     try:
-        from watermark import imwatermark
-
         read = imwatermark.generator_mark(rgb)
-    except (UnsupportedError, ImportError):  # the optional second engine is not installed
+    except UnsupportedError:  # the optional second engine is not installed
         return None
     return (read.name, read.p_value) if read else None
 
