@@ -1,14 +1,11 @@
 """RFC 3161 time stamps: ask for one, read the answer, and check a token against the time stamp lists.
 
-What is stamped was worked out on files from seven writers (tests/keys/test_timestamp_corpus.py keeps it true),
-because the standard's words allow other readings. The first two are the COSE structure of a counter signature (RFC 9052
-§4.4), in CBOR, of four members:
+What is stamped was worked out on files of many writers (tests/keys/test_timestamp_corpus.py keeps it true), because the
+standard's words allow other readings. The first two are the COSE structure of a counter signature (RFC 9052 §4.4):
 
-    sigTst   (claim v1)   ["CounterSignature", protected, h'', claim]             the claim's bytes
-    sigTst2  (claim v2)   ["CounterSignature", protected, h'', bstr(signature)]   the signature *encoded as a CBOR
-    byte string*
-
-    c2pa.time-stamp       signature, the bytes alone          an assertion in a later update manifest
+    sigTst           claim v1   CBOR ["CounterSignature", protected, h'', claim]
+    sigTst2          claim v2   CBOR ["CounterSignature", protected, h'', x], x = the signature as a CBOR byte string
+    c2pa.time-stamp  later, in an update manifest: the signature bytes alone (files of 2025: the whole COSE_Sign1)
 
 `protected` is the serialised protected header of the COSE_Sign1, as it stands in the file. sigTst holds a whole
 TimeStampResp and sigTst2 a bare token; some writers mix them up, so both are taken for both.
@@ -80,8 +77,9 @@ def message_v2(protected: bytes, signature: bytes) -> bytes:
 
 
 def message_assertion(signature: bytes) -> bytes:
-    """The message that a `c2pa.time-stamp` assertion's token covers: the COSE signature bytes of the stamped
-    manifest.
+    """The message that a `c2pa.time-stamp` assertion's token covers: the signature bytes of the manifest it is for.
+
+    So writes c2pa-rs 0.91; files of 2025 cover the serialised COSE_Sign1 instead, so a reader tries that as well.
     """
     return signature
 

@@ -1,13 +1,15 @@
-"""Which bytes a time stamp covers, and what ours says of the stamps of seven writers, at 2026-11-21."""
+"""Which bytes a time stamp covers, and what ours says of the stamps of many writers, at 2026-11-21."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import cbor2
 import pytest
 
-from keys.timestamp import TimeState, check_token, message_v1, message_v2
+from keys.timestamp import TimeState, check_token, message_assertion, message_v1, message_v2
 from keys.trust import bundled
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -62,3 +64,16 @@ def test_without_the_interim_list_its_stamps_are_untrusted(signatures: Any) -> N
     assert (stamp.state, stamp.code) == (TimeState.UNTRUSTED, "timeStamp.untrusted")
     assert stamp.at == datetime(2024, 5, 30, 21, 42, 8, tzinfo=UTC)
     assert "DigiCert" in (stamp.tsa or "")
+
+
+def test_a_stamp_in_an_update_manifest_of_2025(signatures: Any, read_boxes: Any, corpus: Path) -> None:
+    """It covers the whole COSE_Sign1 of the manifest it is for, which today's writers no longer do."""
+    parent = signatures("update-manifest.jpg")[0]
+    boxes = read_boxes((corpus / "c2pa" / "update-manifest.jpg").read_bytes())
+    (token,) = (cbor2.loads(box) for path, box in boxes if path[-1] == "c2pa.time-stamp")
+    (cose,) = (box for path, box in boxes if path[-1] == "c2pa.signature" and parent.signature in box)
+    states = [
+        check_token(next(iter(token.values())), message, bundled(), at=AT).state
+        for message in (cose, message_assertion(parent.signature), message_v2(parent.protected, parent.signature))
+    ]
+    assert states == [TimeState.TRUSTED, TimeState.INVALID, TimeState.INVALID]
