@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import stat
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import wraps
@@ -13,6 +15,7 @@ import click
 
 from api.cli.terminal import Terminal
 
+_WHY = {errno.ENOENT: "no such file", errno.EACCES: "no permission"}
 # Existence, rights and kind of a file are told by the use cases, one file at a time: a batch goes on after a bad one.
 PATH = click.Path(readable=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, readable=False, path_type=Path)
@@ -81,6 +84,22 @@ def declare(name: str, *, example: str) -> Callable[[Callable[..., int]], click.
         return made
 
     return make
+
+
+def require_file(path: Path) -> None:
+    """Pass if a file is there. Asked before anything is opened: a mistyped name is answered at once.
+
+    Raises:
+        InputError: nothing there, or a folder.
+    """
+    from provenance.errors import InputError
+
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise InputError(str(path), _WHY.get(error.errno or 0, (error.strerror or str(error)).lower())) from error
+    if stat.S_ISDIR(mode):
+        raise InputError(str(path), "is a folder, not a file")
 
 
 def now() -> datetime:

@@ -80,10 +80,17 @@ def test_verify_walks_folders_only_when_asked(colophon: Colophon, signed: Path, 
     (folder / ".hidden" / "c.jpg").write_bytes(stranger.read_bytes())
     refused = colophon("verify", folder)
     assert refused.code == 1
-    assert "-r" in refused.err
+    assert "is a folder; -r looks into it" in refused.err
     ran = colophon("verify", "-r", folder, "--json")
     assert [Path(result["path"]).name for result in ran.document["results"]] == ["a.jpg", "b.jpg"]
     assert "1 other file passed over" in ran.err
+
+
+def test_a_folder_without_media(colophon: Colophon, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not media")
+    ran = colophon("verify", "-r", tmp_path)
+    assert ran.code == 3
+    assert "no media in there" in ran.err
 
 
 def test_without_marks_nobody_looks_for_one(colophon: Colophon, signed: Path) -> None:

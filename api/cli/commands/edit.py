@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from api.cli.options import PATH, Known, declare, edit_actions, now
+from api.cli.options import PATH, Known, declare, edit_actions, now, require_file
 from api.cli.terminal import Terminal
 
 
@@ -44,6 +44,8 @@ def command(
 
     The parent's mark is kept where it can still be read in the edited pixels, else a new one is made.
     """
+    require_file(parent)
+    require_file(edited)
     from api.cli.app import finish
     from api.cli.house import open_house
     from api.cli.signed import print_signed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.options import PATH, Instant, declare, now
+from api.cli.options import PATH, Instant, declare, now, require_file
 from api.cli.terminal import Row, Terminal
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def command(
 
     Exit codes as of `verify`. With --json, the document is the verdict itself.
     """
+    require_file(file)
     from api.cli.app import finish
     from api.cli.house import desk_trusting, open_house
     from provenance.verify import verify

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.options import PATH, declare
+from api.cli.options import PATH, declare, require_file
 from api.cli.terminal import Cell, Terminal
 from api.cli.words import chance, moment, percent
 
@@ -31,6 +31,7 @@ def command(terminal: Terminal, home: Path | None, file: Path, limit: int) -> in
 
     The second line is the runner-up: how much worse it is tells how sure the first is. Exit 3 if nothing is found.
     """
+    require_file(file)
     from api.cli.app import finish
     from api.cli.house import open_house
     from provenance.find import find

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.options import PATH, Instant, declare, now
+from api.cli.options import PATH, Instant, declare, now, require_file
 from api.cli.terminal import Cell, Terminal, status_style
 from api.cli.words import count
 
 if TYPE_CHECKING:
     from provenance.verdict import Verdict
 
+NOTHING = 3
 # By their names, for folders only: what a file is, its bytes tell.
 _PICTURES = "jpg jpeg jpe png apng webp avif heic heif hif tif tiff dng gif jxl svg pdf"
 _RECORDINGS = "mp4 m4v mov avi wav mp3 m4a flac ogg"
@@ -63,13 +64,16 @@ def command(
 
     instant = at or now()
     files = walk(terminal, paths) if recursive else list(paths)
+    if not files:
+        terminal.note("note: no media in there")
+        return finish(terminal, {"results": []}, NOTHING)
     with open_house(terminal, home) as house:
         desk = desk_trusting(house.desk, trust, today=now())
         batch = each(
             terminal,
             "Verifying",
             files,
-            lambda path: verify(path, desk, at=instant, sidecar=sidecar, marks=not no_marks).verdict,
+            lambda path: verify(_file(path), desk, at=instant, sidecar=sidecar, marks=not no_marks).verdict,
         )
     if not terminal.as_json:
         if len(files) == 1 and batch.done:
@@ -102,15 +106,23 @@ def walk(terminal: Terminal, paths: Iterable[Path]) -> list[Path]:
         if not path.is_dir():
             found.append(path)
             continue
-        for folder, folders, names in os.walk(path, onerror=_refuse):
+        shut: list[OSError] = []
+        for folder, folders, names in os.walk(path, onerror=shut.append):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             media = sorted(name for name in names if not name.startswith(".") and Path(name).suffix.lower() in MEDIA)
             found += [Path(folder, name) for name in media]
             passed_over += len(names) - len(media)
+        found += [Path(error.filename) for error in shut]  # to be told with the others
     if passed_over:
         terminal.note(f"note: {count(passed_over, 'other file')} passed over; name a file to have it looked at anyway")
     return found
 
 
-def _refuse(error: OSError) -> None:
-    raise error
+def _file(path: Path) -> Path:
+    from provenance.errors import InputError
+
+    if path.is_dir():
+        allowed = os.access(path, os.R_OK | os.X_OK)
+        raise InputError(str(path), "is a folder; -r looks into it" if allowed else "no permission to look into it")
+    require_file(path)
+    return path
