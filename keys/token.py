@@ -114,7 +114,7 @@ def response_token(der: bytes) -> bytes:
         status = answer["status"]
         state, failures, words = status["status"].native, status["fail_info"].native, status["status_string"].native
         token = answer["time_stamp_token"]
-        body = None if token.native is None else bytes(token.dump())
+        body = None if isinstance(token, core.Void) else bytes(token.dump())
     except MALFORMED as error:
         raise TimeStampError("the answer is no time stamp response") from error
     if state not in ("granted", "granted_with_mods"):
