@@ -11,7 +11,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -47,9 +46,7 @@ class Colophon(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            routes = [*self.routes, *describe.router.routes]
-            about = {"title": self.title, "version": self.version, "summary": self.summary, "description": self.description}
-            self.openapi_schema = describe.complete(get_openapi(**about, routes=routes))
+            self.openapi_schema = describe.whole(self.routes)
         return self.openapi_schema
 
 
@@ -63,10 +60,8 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = ()) -> FastAPI
     """
     settings = house if isinstance(house, Settings) else house.settings
     app = Colophon(
-        title="Colophon",
+        title=describe.TITLE,
         version=describe.VERSION,
-        summary="Signs media, verifies it, recovers what was stripped, and says at display time what is known.",
-        description=describe.DESCRIPTION,
         openapi_url="/api/openapi.json",
         docs_url=None,  # FastAPI's page loads scripts from elsewhere; ours is pages.py
         redoc_url=None,

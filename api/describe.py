@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
 
 from api import examples, schemas
 from api.routes import feed, health
 from api.routes.common import API, errors
 
+TITLE = "Colophon"
+SUMMARY = "Signs media, verifies it, recovers what was stripped, and says at display time what is known."
 DESCRIPTION = """
 Errors are problem documents (RFC 9457): `type` leads to an explanation, `request_id` finds the request in the log.
 A verdict is never an error: a file that was altered, or of which nothing is known, is answered with 200.
@@ -79,7 +84,15 @@ router.add_api_route(
 )
 
 
-def complete(description: dict[str, Any]) -> dict[str, Any]:
+def whole(routes: Sequence[BaseRoute]) -> dict[str, Any]:
+    """The description of these routes and of the bare ones, as OpenAPI."""
+    everything = [*routes, *router.routes]
+    return _complete(
+        get_openapi(title=TITLE, version=VERSION, summary=SUMMARY, description=DESCRIPTION.strip(), routes=everything)
+    )
+
+
+def _complete(description: dict[str, Any]) -> dict[str, Any]:
     """Add what routes refer to, and drop the framework's own error shapes, which are never sent."""
     parts = description.setdefault("components", {})
     parts["examples"] = examples.NAMED

@@ -21,7 +21,7 @@ _SIGNED_AT = "2026-11-20T16:04:11Z"
 _NOTHING_READ = {
     "found": False, "alg": None, "value": None, "p_false": None, "bit_errors": None, "fit": None, "transform": None,
 }  # fmt: skip
-_NO_CREDENTIAL = {
+_NO_CREDENTIAL: dict[str, Any] = {
     "source": "none", "manifest_id": None, "signature": None, "binding": None, "trust": None, "trust_list": None,
     "revocation": {"state": "not_checked", "source": None, "at": None},
     "time": {"state": "absent", "at": None, "tsa": None}, "signer": None, "codes": [],

@@ -12,7 +12,6 @@ let last = null; // the file to try again with
 
 // ——— taking a file ———
 
-at("choose").addEventListener("click", () => at("file").click());
 at("file").addEventListener("change", (event) => {
   take(event.target.files);
   event.target.value = ""; // so that the same file can be chosen again
@@ -36,7 +35,7 @@ at("cancel").addEventListener("click", () => {
   asking?.abort();
   show("legend");
   announce("Cancelled.");
-  at("choose").focus();
+  at("file").focus();
 });
 at("again").addEventListener("click", () => last && ask(last));
 

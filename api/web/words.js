@@ -67,8 +67,8 @@ function mark(verdict, codes) {
 // The chance of a false reading, rounded the cautious way.
 export function odds(pFalse) {
   if (pFalse === null || pFalse === undefined) return "An invisible mark was read.";
-  if (!(pFalse > 0)) return "Practically no chance of a false reading.";
   const one = 1 / pFalse;
+  if (one > 1e18) return `Chance of a false reading: under 1 in 10${superscript(18)}.`; // beyond that, no model is that exact
   const power = Math.floor(Math.log10(one));
   return `Chance of a false reading: 1 in ${one >= 1e4 ? `10${superscript(power)}` : Math.max(1, Math.floor(one))}.`;
 }
