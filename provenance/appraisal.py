@@ -14,7 +14,8 @@ import cbor2
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from keys.timestamp import TimeStamp, TimeState, check_token, message_v1, message_v2
+from keys.certificate import load_der
+from keys.timestamp import ABSENT, TimeStamp, TimeState, check_token, message_assertion, message_v1, message_v2
 from keys.trust import ListKind, TrustList, build_path
 from provenance.credential import Credential, Manifest
 from provenance.jumbf import Sealed
@@ -137,7 +138,7 @@ def _breaks(code: str) -> bool:
 
 def _load(sealed: Sealed | None) -> list[x509.Certificate]:
     try:
-        return [x509.load_der_x509_certificate(der) for der in sealed.chain] if sealed else []
+        return [load_der(der) for der in sealed.chain] if sealed else []
     except ValueError:
         return []
 
@@ -176,11 +177,13 @@ def _time(manifest: Manifest, credential: Credential, lists: Sequence[TrustList]
 
 
 def _later(token: bytes, signed: Sealed, lists: Sequence[TrustList], at: datetime) -> TimeStamp:
-    """A stamp from a `c2pa.time-stamp` assertion: writers are found to cover the COSE structure, or what sigTst2 covers."""
-    over_cose = check_token(token, signed.cose, lists, at=at)
-    if over_cose.state is not TimeState.INVALID:
-        return over_cose
-    return check_token(token, message_v2(signed.protected, signed.signature), lists, at=at)
+    """A stamp from a `c2pa.time-stamp` assertion: of what it may cover by its writer's reading, the first that fits."""
+    stamp = ABSENT
+    for covered in (message_assertion(signed.signature), signed.cose, message_v2(signed.protected, signed.signature)):
+        stamp = check_token(token, covered, lists, at=at)
+        if stamp.state is not TimeState.INVALID:
+            break
+    return stamp
 
 
 def _facts(stamp: TimeStamp) -> TimeFacts:

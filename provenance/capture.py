@@ -120,8 +120,7 @@ def sign(request: SignRequest, studio: Studio, *, at: datetime) -> Signed:
     if request.source_type not in SOURCE_TYPES:
         raise ValueError(f"no such source type: {request.source_type!r}")
     with placing(request.source, request.destination) as scratch:
-        seen = studio.desk.workers.run(tasks.probe, str(request.source))
-        media_type = signable(request.source, seen.media_type)
+        media_type = signable(request.source, studio.desk.workers.run(tasks.kind, str(request.source)))
         _refuse_signed(request.source, media_type, studio)
         carrier = carry(request, media_type, scratch, studio)
         definition = captured(
@@ -332,7 +331,7 @@ def _view(source: Path, studio: Studio) -> tasks.Prepared:
 
 def _refuse_signed(source: Path, media_type: str, studio: Studio) -> None:
     """A new claim over a signed file would drop its history without a word."""
-    if studio.desk.workers.run(tasks.read_credential, str(source), media_type, None) is not None:
+    if studio.desk.workers.run(tasks.carries_credential, str(source), media_type):
         raise InputError(str(source), "carries a credential already; to add to its history use `colophon edit`")
 
 

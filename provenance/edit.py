@@ -54,13 +54,11 @@ def edit(request: EditRequest, studio: Studio, *, at: datetime) -> Signed:
     _check_actions(request.actions)
     with placing(request.edited, request.destination) as scratch:
         workers = studio.desk.workers
-        parent_seen = workers.run(tasks.probe, str(request.parent))
         if request.destination.exists() and request.destination.samefile(request.parent):
             raise InputError(str(request.destination), "would overwrite the parent")
-        parent_type = signable(request.parent, parent_seen.media_type)
+        parent_type = signable(request.parent, workers.run(tasks.kind, str(request.parent)))
         parent_credential = _readable(request.parent, parent_type, studio)
-        seen = workers.run(tasks.probe, str(request.edited))
-        media_type = signable(request.edited, seen.media_type)
+        media_type = signable(request.edited, workers.run(tasks.kind, str(request.edited)))
         carrier = _carrier(request, media_type, parent_credential, scratch, studio)
         definition = edited(
             title=request.title or request.edited.name,

@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,12 +25,11 @@ from provenance.credential import Credential, Remote, Unreadable
 from provenance.errors import DamagedMediaError, InputError, OutputError, SigningError, UnsupportedMediaError
 from watermark import engines, imwatermark, media
 from watermark.detection import Detection
-from watermark.errors import CarrierTooSmallError, MediaDecodeError, UnsupportedError
+from watermark.errors import MediaDecodeError, UnsupportedError
 
 Rgb = NDArray[np.uint8]
 _PICTURE_SIDE = 1024
 _THUMBNAIL_SIDE = 256
-_HEAD = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +119,25 @@ class SignedFile:
     steps_ms: Mapping[str, float]
 
 
+def kind(path: str) -> str | None:
+    """MIME type of a file, from its first bytes.
+
+    Raises:
+        InputError: it cannot be read, or is empty.
+    """
+    with _reading(path) as stream:
+        head = stream.read(media.HEAD_BYTES)
+    if not head:
+        raise InputError(path, "is empty")
+    return media.sniff(head, Path(path).name)
+
+
+def carries_credential(path: str, media_type: str) -> bool:
+    """Whether a credential, sound or not, is in a file or named by it."""
+    with _reading(path) as stream:
+        return sdk.read(stream, media_type) is not None
+
+
 def probe(path: str) -> Probe:
     """Digest and type of a file.
 
@@ -129,7 +147,7 @@ def probe(path: str) -> Probe:
     digest, size, head = hashlib.sha256(), 0, b""
     with _reading(path) as stream:
         while block := stream.read(1 << 20):
-            head = head or block[:_HEAD]
+            head = head or block[: media.HEAD_BYTES]
             digest.update(block)
             size += len(block)
     if not size:
@@ -208,7 +226,7 @@ def prepare(job: MarkJob) -> Prepared:
 
     Raises:
         DamagedMediaError, UnsupportedMediaError: the source cannot be decoded.
-        CarrierTooSmallError: it cannot hold a mark.
+        CarrierTooSmallError: it cannot hold a mark (watermark.errors).
         OutputError: the copy cannot be written.
     """
     clock = _Clock()
@@ -224,20 +242,14 @@ def prepare(job: MarkJob) -> Prepared:
     with _writing(job.destination):
         media.encode(picture, pixels, Path(job.destination), redact=job.redact)
     clock.lap("encode")
-    height, width = after.shape[:2]
-    small = media.thumbnail(after, max_side=_THUMBNAIL_SIDE)
-    reference = media.reference(after, max_side=_PICTURE_SIDE)
-    code = fingerprint.image_code(after)
+    prepared = _copies(after)
     clock.lap("reference")
-    return Prepared(width, height, small, reference, code, clock.laps)
+    return replace(prepared, steps_ms=clock.laps)
 
 
 def view(path: str) -> Prepared:
     """The small copies of a picture that is signed as it is."""
-    rgb = _load(path)
-    height, width = rgb.shape[:2]
-    small = media.thumbnail(rgb, max_side=_THUMBNAIL_SIDE)
-    return Prepared(width, height, small, media.reference(rgb, max_side=_PICTURE_SIDE), fingerprint.image_code(rgb), {})
+    return _copies(_load(path))
 
 
 def sign_file(job: SignJob) -> SignedFile:
@@ -277,6 +289,19 @@ def sign_file(job: SignJob) -> SignedFile:
         credential = sdk.read(stream, job.media_type)
     clock.lap("read back")
     return SignedFile(digest.sha256, digest.size, sealed.store, credential, clock.laps)
+
+
+def _copies(rgb: Rgb) -> Prepared:
+    """The small copies of a picture, all from one that is already small."""
+    height, width = rgb.shape[:2]
+    scale = _PICTURE_SIDE / max(height, width)
+    small = rgb
+    if scale < 1:
+        size = (max(round(width * scale), 1), max(round(height * scale), 1))
+        small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    thumbnail = media.thumbnail(small, max_side=_THUMBNAIL_SIDE)
+    reference = media.reference(small, max_side=_PICTURE_SIDE)
+    return Prepared(width, height, thumbnail, reference, fingerprint.image_code(small), {})
 
 
 class _Watched:
@@ -398,25 +423,3 @@ def _phrase(error: OSError) -> str:
         if isinstance(error, kind):
             return text
     return (error.strerror or str(error)).lower()
-
-
-__all__ = [
-    "CarrierTooSmallError",
-    "Compared",
-    "MarkJob",
-    "PixelFacts",
-    "Prepared",
-    "Probe",
-    "SignJob",
-    "SignedFile",
-    "compare",
-    "dimensions",
-    "picture_of",
-    "prepare",
-    "probe",
-    "read_credential",
-    "read_pixels",
-    "read_registered",
-    "sign_file",
-    "view",
-]
