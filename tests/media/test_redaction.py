@@ -152,6 +152,17 @@ def test_xmp_loses_the_link_to_another_manifest_and_its_thumbnail() -> None:
     assert b"xmp:Rating" in kept
 
 
+def test_xmp_does_not_announce_what_is_not_carried() -> None:
+    packet = (
+        b"<r:RDF xmlns:r='rdf' xmlns:hdrgm='g' xmlns:Container='c' xmlns:GCamera='k'>"
+        b"<r:Description hdrgm:Version='1.0' GCamera:MotionPhoto='1' GCamera:SpecialTypeID='x'>"
+        b"<Container:Directory><r:Seq/></Container:Directory></r:Description></r:RDF>"
+    )
+    kept = xmp.pruned(packet, places=False)
+    assert b"SpecialTypeID" in kept
+    assert not any(name in kept for name in (b"hdrgm:Version", b"MotionPhoto", b"Container:Directory"))
+
+
 @pytest.mark.parametrize(
     "packet",
     [

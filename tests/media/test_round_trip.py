@@ -116,6 +116,28 @@ def test_a_jpeg_keeps_its_tables_and_sampling(quality: int, sampling: str, progr
         assert old.quantization == new.quantization  # type: ignore[attr-defined]
 
 
+def test_fineness_divides_the_steps_of_a_jpeg(tmp_path: Path) -> None:
+    source = saved(tmp_path / "a.jpg", scene(), "JPEG", qtables=[[1] * 32 + [10] * 32, [255] * 64])
+    after = recoded(source, fineness=2.0).source
+    assert isinstance(after, JpegSource)
+    assert [sorted(set(table)) for table in after.tables[:2]] == [[1, 5], [128]]
+
+
+@pytest.mark.parametrize("form", ["webp", "avif"])
+def test_fineness_gives_the_others_more_room(form: str, tmp_path: Path) -> None:
+    sizes = []
+    for fineness in (1.0, 2.0):
+        recoded(saved(tmp_path / f"a.{form}", scene(96, 128), form.upper(), quality=40), fineness=fineness)
+        sizes.append((tmp_path / f"out.{form}").stat().st_size)
+    assert sizes[1] > 1.3 * sizes[0]
+
+
+@pytest.mark.parametrize("fineness", [0.99, 4.01, float("nan"), -1.0])
+def test_coarser_than_the_source_is_not_on_offer(fineness: float, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="fineness"):
+        recoded(saved(tmp_path / "a.png", scene(), "PNG"), fineness=fineness)
+
+
 def test_three_tables_and_restart_markers_are_kept(tmp_path: Path) -> None:
     tables = [[q] * 64 for q in (3, 5, 9)]
     source = saved(tmp_path / "a.jpg", scene(), "JPEG", qtables=tables, restart_marker_blocks=4)

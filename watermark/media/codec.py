@@ -21,7 +21,7 @@ _READERS: dict[str, Callable[[bytes, int], Picture]] = {
     "image/gif": stills.read_gif,
     "image/bmp": stills.read_bmp,
 }
-_WRITERS: dict[str, Callable[[Picture, Pixels, frozenset[str]], bytes]] = {
+_WRITERS: dict[str, Callable[[Picture, Pixels, frozenset[str], float], bytes]] = {
     "image/jpeg": jpeg.write,
     "image/png": png.write,
     "image/webp": webp.write,
@@ -60,7 +60,7 @@ def decode(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
         raise MediaDecodeError(str(path), _said(error)) from error
 
 
-def encode(picture: Picture, pixels: Pixels, path: Path, *, redact: frozenset[str] = frozenset()) -> None:
+def encode(picture: Picture, pixels: Pixels, path: Path, *, redact: frozenset[str] = frozenset(), fineness: float = 1.0) -> None:
     """Write pixels into a file of the same container, at the source's own quality, with its metadata.
 
     Orientation, ICC profile, camera data and captions are kept; thumbnails of the old pixels, C2PA manifests and links
@@ -72,19 +72,28 @@ def encode(picture: Picture, pixels: Pixels, path: Path, *, redact: frozenset[st
         path: Where to put it.
         redact: Names from `REDACTIONS`. "gps" takes coordinates and names of places out of Exif, XMP and IPTC; blocks
             that cannot be read are dropped whole. Maker notes stay.
+        fineness: 1 to 4. How much finer than the source lossy coding is: JPEG's quantisation steps are divided by it, the size of
+            the others multiplied. At 1 a coarse JPEG rounds a small change away, as its samples lie on that very grid:
+            a mark in a JPEG of quality 50 needs 1.25, which costs 5 % more bytes.
     Raises:
         UnsupportedError: The container is not in `MARKABLE`, or not written at this depth.
-        ValueError: Pixels of another layout, or an unknown redaction.
+        ValueError: Pixels of another layout, an unknown redaction, or a fineness out of range.
         OSError: The disk is full, or the folder may not be written; no half file is left.
     """
     if redact - REDACTIONS:
         raise ValueError(f"unknown redaction: {', '.join(sorted(redact - REDACTIONS))}")
+    if not 1.0 <= fineness <= 4.0:
+        raise ValueError(f"fineness is 1 to 4, not {fineness}")
     if picture.source is None or picture.media_type not in MARKABLE:
         raise UnsupportedError(str(path), f"pixels are not written into {picture.media_type}")
     if pixels.shape != picture.pixels.shape or pixels.dtype != picture.pixels.dtype:
         raise ValueError(f"{pixels.dtype}{pixels.shape} is not {picture.pixels.dtype}{picture.pixels.shape}")
     whole: Pixels = pixels if pixels.flags.c_contiguous else pixels.copy()
-    files.write_new(path, _WRITERS[picture.media_type](picture, whole, redact))
+    try:
+        data = _WRITERS[picture.media_type](picture, whole, redact, fineness)
+    except UnsupportedError as error:
+        raise UnsupportedError(str(path), error.what) from error
+    files.write_new(path, data)
 
 
 def load_rgb8(path: Path, *, max_pixels: int = MAX_PIXELS) -> Rgb8:

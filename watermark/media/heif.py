@@ -18,7 +18,6 @@ from watermark.media import bmff, exif, guard, profile, xmp
 from watermark.media.lossy import matching_quality
 from watermark.media.picture import LossySource, Picture, Pixels
 
-_HEADROOM = 1.15  # as for AVIF
 _NCLX = ("color_primaries", "transfer_characteristics", "matrix_coefficients", "full_range_flag")
 
 
@@ -65,7 +64,7 @@ def upright_size(data: bytes) -> tuple[int, int]:
     return width, height
 
 
-def write(picture: Picture, pixels: Pixels, redact: frozenset[str]) -> bytes:
+def write(picture: Picture, pixels: Pixels, redact: frozenset[str], fineness: float) -> bytes:
     """Encode pixels as a HEIC like the one they came from."""
     source, places = picture.source, "gps" in redact
     assert isinstance(source, LossySource)
@@ -73,7 +72,7 @@ def write(picture: Picture, pixels: Pixels, redact: frozenset[str]) -> bytes:
     def size(sample: NDArray[Any], quality: int) -> int:
         return len(_encoded(sample, picture, quality=quality))
 
-    quality = matching_quality(size, picture.pixels, int(source.coded_bytes * _HEADROOM), range(10, 101))
+    quality = matching_quality(size, picture.pixels, source.coded_bytes * fineness, range(10, 101))
     data = _encoded(
         pixels,
         picture,

@@ -81,7 +81,7 @@ def size_and_orientation(data: bytes) -> tuple[tuple[int, int], int]:
     return header.size, exif.orientation(_first(header.segments, _EXIF))
 
 
-def write(picture: Picture, pixels: Pixels, redact: frozenset[str]) -> bytes:
+def write(picture: Picture, pixels: Pixels, redact: frozenset[str], fineness: float) -> bytes:
     """Encode pixels as a JPEG like the one they came from.
 
     Chroma sampled in a way the encoder does not know (4:4:0, 4:1:1) gets the next finer one, and YCCK becomes CMYK with
@@ -91,14 +91,14 @@ def write(picture: Picture, pixels: Pixels, redact: frozenset[str]) -> bytes:
     assert isinstance(source, JpegSource)
     image = Image.fromarray(pixels, mode=_MODES[picture.space])
     try:
-        fresh = _encoded(image, source, progressive=source.progressive, optimize=source.optimized)
+        fresh = _encoded(image, source, fineness, progressive=source.progressive, optimize=source.optimized)
     except OSError:  # beyond 16 bits per pixel, that is noise, the encoder's buffer is too small for two passes
-        fresh = _encoded(image, source, progressive=False, optimize=False)
+        fresh = _encoded(image, source, fineness, progressive=False, optimize=False)
     carried = b"".join(_bytes(segment) for segment in _carried(source, places="gps" in redact))
     return b"\xff\xd8" + carried + _image_part(fresh, source)
 
 
-def _encoded(image: Image.Image, source: JpegSource, *, progressive: bool, optimize: bool) -> bytes:
+def _encoded(image: Image.Image, source: JpegSource, fineness: float, *, progressive: bool, optimize: bool) -> bytes:
     tables = list(source.tables[:1] if image.mode == "CMYK" else source.tables)
     while len(tables) > 1 and tables[-1] == tables[-2]:
         tables.pop()  # Pillow gives component i table i, and the rest the last one
@@ -106,7 +106,7 @@ def _encoded(image: Image.Image, source: JpegSource, *, progressive: bool, optim
     image.save(
         out,
         "JPEG",
-        qtables=[list(table) for table in tables],
+        qtables=[[max(1, round(step / fineness)) for step in table] for table in tables],
         subsampling=0 if image.mode == "CMYK" else _subsampling(source.sampling),
         progressive=progressive,
         optimize=optimize,

@@ -12,24 +12,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+HEADROOM = 1.15
+"""Bytes over those of the source. At equal size the quantiser is the source's own, and rounds a small change away."""
 _TILE, _TILES = 128, 5  # a 5 × 5 mosaic of tiles: 0.4 megapixels stand for the whole
 
 
 def matching_quality(
-    encode: Callable[[NDArray[Any], int], int], pixels: NDArray[Any], target_bytes: int, qualities: range
+    encode: Callable[[NDArray[Any], int], int], pixels: NDArray[Any], target_bytes: float, qualities: range
 ) -> int:
-    """Return the lowest quality at which the picture takes at least as many bytes as before.
+    """Return the lowest quality at which the picture takes a little more room than before.
 
     Args:
         encode: Gives the size in bytes of an array at a quality; grows with the quality.
         pixels: The source's own samples, shape (H, W[, C]).
-        target_bytes: Size of the source's coded picture.
+        target_bytes: Size of the source's coded picture; `HEADROOM` comes on top.
         qualities: Candidates, ascending.
     Returns:
         One of the candidates; the last if none is large enough.
     """
     sample = mosaic(pixels)
-    target = target_bytes * (sample.shape[0] * sample.shape[1]) / (pixels.shape[0] * pixels.shape[1])
+    target = target_bytes * HEADROOM * (sample.shape[0] * sample.shape[1]) / (pixels.shape[0] * pixels.shape[1])
     low, high = 0, len(qualities) - 1
     while low < high:
         middle = (low + high) // 2

@@ -64,8 +64,8 @@ def size_and_orientation(data: bytes) -> tuple[tuple[int, int], int]:
     return (width, height), exif.orientation(chunks.get(b"eXIf", b""))
 
 
-def write(picture: Picture, pixels: Pixels, redact: frozenset[str]) -> bytes:
-    """Encode pixels as a PNG of the same depth with the same chunks."""
+def write(picture: Picture, pixels: Pixels, redact: frozenset[str], fineness: float) -> bytes:
+    """Encode pixels as a PNG of the same depth with the same chunks; nothing is finer than lossless."""
     source = picture.source
     assert isinstance(source, PngSource)
     bare = _encoded(pixels, source)

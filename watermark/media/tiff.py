@@ -67,8 +67,8 @@ def read(data: bytes, max_pixels: int) -> Picture:
     )
 
 
-def write(picture: Picture, pixels: Pixels, redact: frozenset[str]) -> bytes:
-    """Encode pixels as a TIFF with the same tags."""
+def write(picture: Picture, pixels: Pixels, redact: frozenset[str], fineness: float) -> bytes:
+    """Encode pixels as a TIFF with the same tags; nothing is finer than lossless."""
     source, places = picture.source, "gps" in redact
     assert isinstance(source, TiffSource)
     rows = max(1, _STRIP_BYTES // (pixels.strides[0] or 1))

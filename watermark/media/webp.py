@@ -41,13 +41,13 @@ def read(data: bytes, max_pixels: int) -> Picture:
     )
 
 
-def write(picture: Picture, pixels: Pixels, redact: frozenset[str]) -> bytes:
+def write(picture: Picture, pixels: Pixels, redact: frozenset[str], fineness: float) -> bytes:
     """Encode pixels as a WebP of the same kind."""
     source, places = picture.source, "gps" in redact
     assert isinstance(source, LossySource)
     options: dict[str, Any] = {"lossless": True, "quality": 80, "exact": True}
     if not source.lossless:
-        options = {"quality": matching_quality(_size, picture.pixels, source.coded_bytes, range(10, 101))}
+        options = {"quality": matching_quality(_size, picture.pixels, source.coded_bytes * fineness, range(10, 101))}
     return _encoded(
         pixels,
         **options,

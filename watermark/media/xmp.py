@@ -10,7 +10,9 @@ import re
 from xml.dom import Node, minidom
 from xml.parsers.expat import ExpatError
 
-_ALWAYS = re.compile(rb"provenance|Thumbnails|T\0h\0u\0m\0b\0n")
+_ALWAYS = re.compile(rb"provenance|Thumbnails|hdrgm|Container|MicroVideo|MotionPhoto")
+_STALE: tuple[str, ...] = ("dcterms:provenance", "xmp:Thumbnails", "xap:Thumbnails", "Container:Directory", "hdrgm:")
+_STALE += ("GCamera:MicroVideo", "GCamera:MotionPhoto")
 _PLACES = frozenset(
     {
         "location", "locationcreated", "locationshown", "locationname", "locationid", "sublocation", "shotlocation",
@@ -29,8 +31,9 @@ def is_place(name: str) -> bool:
 def pruned(packet: bytes, *, places: bool) -> bytes:
     """Return a packet without what would be wrong about its successor, and on request without places.
 
-    Dropped in any case: the link to another manifest (`dcterms:provenance`, C2PA 2.2 §11.1.2: it belongs to the file as
-    it was) and `xmp:Thumbnails`, which show the picture before it was marked.
+    Dropped in any case: the link to another manifest (`dcterms:provenance`: it belongs to the file as it was),
+    `xmp:Thumbnails`, which show the picture before it was marked, and the announcements of what is not carried: gain maps
+    (Ultra HDR) and the film of a motion photo.
 
     Args:
         packet: The packet as found; may be empty.
@@ -49,7 +52,7 @@ def pruned(packet: bytes, *, places: bool) -> bytes:
 
 
 def _unwanted(name: str, places: bool) -> bool:
-    return name in ("dcterms:provenance", "xmp:Thumbnails", "xap:Thumbnails") or (places and is_place(name))
+    return name.startswith(_STALE) or (places and is_place(name))
 
 
 def _prune(document: minidom.Document, places: bool) -> bool:
