@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from watermark.errors import WatermarkError
 _SMALL_BODY = 256 << 10  # 500 ids of 512 bytes
 _FORM_ROOM = 64 << 10  # the other fields and the multipart headers, on top of the file
 _PATIENCE = 16  # pieces of work in line for each one under way
+_REMEMBERED = timedelta(days=1)  # answers under an Idempotency-Key
 
 
 class Colophon(FastAPI):
@@ -110,7 +111,9 @@ def _lifespan(house: House | Settings) -> Any:
         with contextlib.ExitStack() as stack:
             if isinstance(house, Settings):
                 app.state.house = stack.enter_context(serving_house(house))
-            uploads.sweep(app.state.house.settings.home / "incoming", KEPT_S)
+            opened: House = app.state.house
+            uploads.sweep(opened.settings.home / "incoming", KEPT_S)
+            opened.registry.forget(datetime.now(UTC) - _REMEMBERED)
             yield
 
     return lifespan

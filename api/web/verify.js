@@ -185,7 +185,7 @@ function plates(verdict) {
   const fit = verdict.mark.fit === null ? "" : `, ${percent(verdict.mark.fit)} agrees`;
   const places = verdict.changes.length;
   const captions = {
-    copy: ["This copy", "The file that you chose"],
+    copy: [pictures.reference ? "This copy" : "This file", "The file that you chose"],
     reference: [`What is registered${fit}`, "The picture that is registered"],
     changes: [places ? `Where they differ: ${places} place${places === 1 ? "" : "s"}` : "Where they differ", "The places where the copy differs from what is registered"],
   };
