@@ -5,6 +5,6 @@
 
 from provenance.fit.draw import picture, side_by_side
 from provenance.fit.measure import classify, fits, measure
-from provenance.fit.result import Agreement, Change, Fit, Hint
+from provenance.fit.result import Agreement, Change, Fit, Hint, Kind
 
-__all__ = ["Agreement", "Change", "Fit", "Hint", "classify", "fits", "measure", "picture", "side_by_side"]
+__all__ = ["Agreement", "Change", "Fit", "Hint", "Kind", "classify", "fits", "measure", "picture", "side_by_side"]

@@ -1,11 +1,11 @@
 """Find where a reference lies in a copy, and prove it by content.
 
 The plan:
-1. Guess: poses told by the mark (linear part; the shift by correlation), the whole frame, the whole frame mirrored.
-2. Else features: SIFT, both mirror states (a mirrored descriptor is a permutation, so one extraction serves both),
-   and a robust affine map.
-3. Polish each guess: track small windows between the placed reference and the copy, fit a homography robustly.
-4. Verify: the share of textured windows whose detail correlates. Chance gives almost none, so a pose that a
+1. Guess: poses told by the mark (linear part; the shift by correlation); the whole frame, mirrored or turned, where a
+   thumbnail agrees; features, cheap ones first (ORB), good ones where those fail (SIFT: small crops, collages).
+2. Polish each guess: track small windows between the placed reference and the copy, at the coarser of both
+   resolutions and with local contrast made equal; fit a homography robustly.
+3. Verify: the share of textured windows whose detail correlates. Chance gives almost none, so a pose that a
    degenerate fit made up does not pass.
 """
 
@@ -19,15 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from provenance.fit import pose as poses
+from provenance.fit.guess import by_orb, by_sift, shifts, whole_frames
 from provenance.fit.pose import Gray, Pose
 from provenance.fit.texture import MIN_WINDOWS, windows
 
-WORK_SIDE = 640  # px; alignment reads pictures at most this large
+WORK_SIDE = 640  # px of the copy that guesses are tried on
+FINE_SIDE = 1024  # px of the reference, and of both for the second search of features
+_POINTS = 400  # windows tracked at most
 _CHECK_SIDE = 256  # px of the overlap's long side when a pose is verified
-_SURE = 0.80  # share of correlating windows at which no other guess is tried
+_SURE = 0.70  # share of correlating windows at which no other guess is tried
 _ACCEPT = 0.34  # … at which the best guess is believed; chance: see tests/bench/fit.py
 
-_Edges = NDArray[np.complex64]
 _Points = NDArray[np.float32]
 
 
@@ -41,12 +43,12 @@ class Alignment:
 
 @dataclass(frozen=True, eq=False)
 class _Pair:
-    """Both pictures reduced for alignment, as luma and as locally normalised luma."""
+    """Luma of both: the copy at `WORK_SIDE`, the reference and the finer copy at `FINE_SIDE`; fine copy → copy."""
 
     copy: Gray
     ref: Gray
-    copy_even: NDArray[np.uint8]
-    ref_even: Gray
+    fine_copy: Gray
+    from_fine: Pose
 
 
 def align(copy_luma: Gray, ref_luma: Gray, linear: NDArray[np.float64] | None = None) -> Alignment | None:
@@ -57,11 +59,12 @@ def align(copy_luma: Gray, ref_luma: Gray, linear: NDArray[np.float64] | None = 
         ref_luma: the same for the reference.
         linear: 2 × 2, reference pixels → copy pixels, if the mark told; may be wrong.
     """
-    copy, to_copy = poses.shrink(copy_luma, WORK_SIDE)
-    ref, to_ref = poses.shrink(ref_luma, WORK_SIDE)
-    pair = _Pair(copy, ref, np.clip(_even(copy), 0, 255).astype(np.uint8), _even(ref))
+    fine_copy, to_fine = poses.shrink(copy_luma, FINE_SIDE)
+    copy, from_fine = poses.shrink(fine_copy, WORK_SIDE)
+    ref, to_ref = poses.shrink(ref_luma, FINE_SIDE)
+    to_copy = from_fine @ to_fine
     hint = None if linear is None else to_copy[:2, :2] @ linear @ np.linalg.inv(to_ref[:2, :2])
-    best = _search(pair, hint)
+    best = _search(_Pair(copy, ref, fine_copy, from_fine), hint)
     if best is None:
         return None
     return Alignment(poses.inverse(to_copy) @ best.pose @ to_ref, best.evidence)
@@ -84,143 +87,52 @@ def _search(pair: _Pair, hint: NDArray[np.float64] | None) -> Alignment | None:
 
 def _guesses(pair: _Pair, hint: NDArray[np.float64] | None) -> Iterator[Pose]:
     if hint is not None:
-        yield from _shifts(pair, hint)
-    (ch, cw), (rh, rw) = pair.copy.shape, pair.ref.shape
-    if abs(np.log((cw / ch) / (rw / rh))) < np.log(1.3):
-        whole = poses.resizing(cw / rw, ch / rh)
-        yield whole
-        yield whole @ poses.mirroring(rw)
-    yield from _by_features(pair)
+        yield from shifts(pair.copy, pair.ref, hint)
+    yield from whole_frames(pair.copy, pair.ref)
+    small_ref, to_small = poses.shrink(pair.ref, WORK_SIDE)
+    for guess in by_orb(pair.copy, small_ref):
+        yield guess @ to_small
+    for guess in by_sift(pair.fine_copy, pair.ref):
+        yield pair.from_fine @ guess
 
 
-# 1. Translation, when the mark told the linear part.
+# Polish.
 
 
-def _shifts(pair: _Pair, linear: NDArray[np.float64], side: int = 320, peaks: int = 3) -> Iterator[Pose]:
-    """Poses with this linear part whose shift makes edges coincide, best first."""
-    if not (np.isfinite(linear).all() and 1 / 64 < poses.scale_of(linear) < 64):
-        return
-    base = np.eye(3)
-    base[:2, :2] = linear
-    placed = poses.apply(base, poses.corners(pair.ref.shape))
-    base[:2, 2] = -placed.min(axis=0)
-    extent = np.maximum(placed.max(axis=0) - placed.min(axis=0), 1)
-    longest = max(pair.copy.shape)
-    # reduce so that the smaller of the two frames keeps its detail and the larger stays affordable
-    factor = min(1.0, side / min(longest, extent.max()), 3 * side / max(longest, extent.max()))
-    copy, to_small = poses.shrink(pair.copy, max(1, round(longest * factor)))
-    into = poses.resizing(factor, factor) @ base
-    frame = (max(8, int(extent[1] * factor)), max(8, int(extent[0] * factor)))
-    edges = _edges(poses.warp(pair.ref, into, frame)) * poses.covered(pair.ref.shape, into, frame, margin=2)
-    for dx, dy in _correlate(_edges(copy), edges, peaks):
-        yield poses.inverse(to_small) @ poses.shifting(dx, dy) @ into
-
-
-def _edges(luma: Gray) -> _Edges:
-    """Gradient as a complex number, its strong ends compressed: direction counts more than contrast."""
-    smooth = cv2.GaussianBlur(luma, (0, 0), 1.0)
-    g = cv2.Sobel(smooth, cv2.CV_32F, 1, 0) + 1j * cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
-    return np.asarray(g / (8 + np.abs(g)), dtype=np.complex64)
-
-
-def _correlate(copy: _Edges, ref: _Edges, peaks: int) -> Iterator[tuple[int, int]]:
-    """Shifts (dx, dy) of the reference at which the gradients agree most, best first."""
-    rows, cols = (cv2.getOptimalDFTSize(c + r) for c, r in zip(copy.shape, ref.shape, strict=True))
-    spectrum = np.fft.fft2(copy, (rows, cols)) * np.conj(np.fft.fft2(ref, (rows, cols)))
-    surface = np.fft.ifft2(spectrum).real.astype(np.float32)
-    for _ in range(peaks):
-        y, x = (int(i) for i in np.unravel_index(int(np.argmax(surface)), surface.shape))
-        yield x - cols * (x >= copy.shape[1]), y - rows * (y >= copy.shape[0])
-        around = np.arange(-6, 7)
-        surface[np.ix_((y + around) % rows, (x + around) % cols)] = -np.inf
-
-
-# 2. Features.
-
-
-def _by_features(pair: _Pair) -> Iterator[Pose]:
-    """Affine poses that enough matched features agree on, the better mirror state first."""
-    sift = cv2.SIFT.create(nfeatures=1200, contrastThreshold=0.02)
-    (at_copy, copy), (at_ref, ref) = _features(sift, pair.copy), _features(sift, pair.ref)
-    found = []
-    for descriptors in (ref, _mirror_descriptors(ref)):
-        a, b = _matches(descriptors, copy)
-        if len(a) < 6:
-            continue
-        fit, inliers = cv2.estimateAffine2D(
-            at_ref[a], at_copy[b], method=cv2.RANSAC, ransacReprojThreshold=4.0, maxIters=2000, confidence=0.999
-        )
-        votes = int(np.sum(inliers))
-        if np.size(fit) == 6 and votes >= 6:  # the affine map absorbs the mirror: positions stay as they are
-            found.append((votes, np.vstack([fit, [0.0, 0.0, 1.0]])))
-    for _, guess in sorted(found, key=lambda f: -f[0]):
-        yield guess
-
-
-def _features(sift: cv2.SIFT, luma: Gray) -> tuple[_Points, NDArray[np.float32]]:
-    """Positions (N, 2) and RootSIFT descriptors (N, 128)."""
-    if min(luma.shape) < 16:
-        return np.empty((0, 2), np.float32), np.empty((0, 128), np.float32)
-    points, found = sift.detectAndCompute(luma.astype(np.uint8), np.empty(0, np.uint8))
-    described = np.empty((0, 128), np.float32) if found is None else np.asarray(found, dtype=np.float32)
-    roots = np.sqrt(described / np.maximum(described.sum(axis=1, keepdims=True), 1e-6))
-    return np.array([p.pt for p in points], dtype=np.float32).reshape(-1, 2), roots
-
-
-def _mirror_descriptors(described: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What SIFT would say of the mirrored picture: 4 × 4 cells × 8 directions, rows and directions reversed."""
-    cells = described.reshape(-1, 4, 4, 8)[:, ::-1]
-    return np.ascontiguousarray(cells[..., -np.arange(8) % 8].reshape(-1, 128))
-
-
-def _matches(ref: NDArray[np.float32], copy: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Mutual nearest neighbours that beat the runner-up (Lowe's ratio .85): indices into both."""
-    if min(len(ref), len(copy)) < 2:
-        return np.empty(0, np.intp), np.empty(0, np.intp)
-    similarity = ref @ copy.T
-    best = similarity.argmax(axis=1)
-    two = np.partition(similarity, -2, axis=1)[:, -2:]
-    distance = np.sqrt(np.maximum(2 - 2 * two, 0))
-    mutual = similarity.argmax(axis=0)[best] == np.arange(len(ref))
-    keep = np.flatnonzero(mutual & (distance[:, 1] < 0.85 * distance[:, 0]))
-    return keep, best[keep]
-
-
-# 3. Polish.
-
-
-def _even(luma: Gray) -> Gray:
+def _even(luma: Gray) -> NDArray[np.uint8]:
     """Luma with local mean and contrast made equal, 128 ± 40, so that tone changes do not mislead tracking."""
-    sigma = 6.0
     smooth = cv2.GaussianBlur(luma, (0, 0), 0.8)
-    mean = cv2.GaussianBlur(smooth, (0, 0), sigma)
-    spread = np.sqrt(np.maximum(cv2.GaussianBlur((smooth - mean) ** 2, (0, 0), sigma), 0))
-    return np.asarray(128 + 40 * (smooth - mean) / (spread + 3), dtype=np.float32)
+    off = smooth - cv2.blur(smooth, (17, 17))
+    spread = np.sqrt(np.maximum(cv2.blur(off * off, (17, 17)), 0))
+    return np.asarray(np.clip(128 + 40 * off / (spread + 3), 0, 255), dtype=np.uint8)
 
 
 def _polish(pair: _Pair, pose: Pose, rounds: int = 3) -> Pose:
     """Improve a pose by tracking windows; returns the last good one when there is too little to track."""
+    finer = max(1.0, poses.scale_of(poses.linear_at(pose, poses.centre(pair.ref.shape))))
+    copy, down = poses.shrink(pair.copy, max(1, round(max(pair.copy.shape) / finer)))
+    even_copy, pose = _even(copy), down @ pose
     for step in range(rounds):
-        frame = np.clip(poses.warp(pair.ref_even, pose, pair.copy.shape), 0, 255).astype(np.uint8)
-        points = _corners_of(frame, poses.covered(pair.ref.shape, pose, pair.copy.shape, margin=4))
+        even_ref = _even(poses.warp(pair.ref, pose, copy.shape))
+        points = _corners_of(even_ref, poses.covered(pair.ref.shape, pose, copy.shape, margin=4))
         if len(points) < 8:
-            return pose
-        moved, tracked = _tracked(frame, pair.copy_even, points, levels=3 if step == 0 else 1)
+            break
+        moved, tracked = _tracked(even_ref, even_copy, points, levels=3 if step == 0 else 1)
         change = _motion(points[tracked], moved[tracked], threshold=2.0 if step == 0 else 1.0)
-        if change is None or not poses.plausible(change @ pose, pair.ref.shape, pair.copy.shape):
-            return pose
+        if change is None or not poses.plausible(change @ pose, pair.ref.shape, copy.shape):
+            break
         pose = np.asarray(change @ pose)
-        pose = pose / pose[2, 2]
         if np.abs(poses.apply(change, points.astype(np.float64)) - points).max() < 0.15:
             break
-    return pose
+    pose = poses.inverse(down) @ pose
+    return np.asarray(pose / pose[2, 2])
 
 
 def _corners_of(frame: NDArray[np.uint8], seen: NDArray[np.bool_]) -> _Points:
     """The most trackable pixel of each cell, so that one busy corner cannot outvote the rest; shape (N, 2)."""
     if min(frame.shape) < 16:
         return np.empty((0, 2), np.float32)
-    cell = int(np.clip(min(frame.shape) // 8, 6, 20))
+    cell = int(np.clip((frame.size / _POINTS) ** 0.5, 6, min(frame.shape)))
     rows, cols = frame.shape[0] // cell, frame.shape[1] // cell
     strength = np.asarray(cv2.cornerMinEigenVal(frame, 5), dtype=np.float32) * seen
     blocks = strength[: rows * cell, : cols * cell].reshape(rows, cell, cols, cell).transpose(0, 2, 1, 3)
@@ -234,10 +146,10 @@ def _corners_of(frame: NDArray[np.uint8], seen: NDArray[np.bool_]) -> _Points:
 
 def _tracked(a: NDArray[np.uint8], b: NDArray[np.uint8], points: _Points, levels: int) -> tuple[_Points, NDArray[np.bool_]]:
     """Where points of a lie in b, and which of them come home when tracked back."""
-    window = (15, 15)
-    moved, there, _ = cv2.calcOpticalFlowPyrLK(a, b, points, points.copy(), winSize=window, maxLevel=levels)
+    window, enough = (15, 15), (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 12, 0.02)
+    moved, there, _ = cv2.calcOpticalFlowPyrLK(a, b, points, points.copy(), winSize=window, maxLevel=levels, criteria=enough)
     back, home, _ = cv2.calcOpticalFlowPyrLK(
-        b, a, moved, points.copy(), winSize=window, maxLevel=1, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
+        b, a, moved, points.copy(), winSize=window, maxLevel=1, criteria=enough, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
     )
     close = np.abs(np.asarray(back) - points).max(axis=1) < 0.7
     return np.asarray(moved, dtype=np.float32), np.asarray(close & (np.asarray(there) & np.asarray(home))[:, 0] > 0)
@@ -257,7 +169,7 @@ def _motion(a: _Points, b: _Points, threshold: float) -> Pose | None:
     return np.asarray(fit if np.size(fit) == 9 else np.vstack([fit, [0.0, 0.0, 1.0]]), dtype=np.float64)
 
 
-# 4. Verify.
+# Verify.
 
 
 def verify(copy: Gray, ref: Gray, pose: Pose) -> float:

@@ -20,6 +20,7 @@ from provenance.fit import pose as poses
 from provenance.fit.pose import Field, Pose
 
 CANVAS_SIDE = 512  # px of the overlap's long side
+TONE_SAMPLES = 4000  # pixels that vote on the tone
 _OPPONENT = np.array([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]], dtype=np.float32)
 
 
@@ -67,15 +68,15 @@ def canvas(copy_rgb: NDArray[np.uint8], ref_rgb: NDArray[np.uint8], pose: Pose) 
 # 2. Tone.
 
 
-def tone_matched(c: Canvas, rounds: int = 6) -> Field:
-    """The reference with the copy's tone: a low-order map fitted on small means, outliers losing their vote."""
+def tone_matched(c: Canvas, rounds: int = 8) -> Field:
+    """The reference with the copy's tone: a low-order map fitted on scattered pixels, outliers losing their vote."""
     h, w = c.seen.shape
-    size = (max(4, min(w, round(64 * w / max(h, w)))), max(4, min(h, round(64 * h / max(h, w)))))
-    keep = poses.resize(c.seen.astype(np.float32), size).ravel() > 0.99
-    if int(keep.sum()) < 60:
+    place = _places(w, h)
+    sample = np.flatnonzero(c.seen)[:: max(1, int(c.seen.sum()) // TONE_SAMPLES)]
+    if len(sample) < 60:
         return c.ref
-    ref, copy = (poses.resize(p, size).reshape(-1, 3)[keep] / np.float32(255) for p in (c.ref, c.copy))
-    terms = _terms(ref, _places(size)[keep])
+    ref, copy = (p.reshape(-1, 3)[sample] / np.float32(255) for p in (c.ref, c.copy))
+    terms = _terms(ref, place[:, sample]).T
     ridge = 1e-5 * len(ref) * np.eye(terms.shape[1])
     weight, predicted = np.ones(len(ref)), ref.astype(np.float64)
     for _ in range(rounds):
@@ -88,33 +89,25 @@ def tone_matched(c: Canvas, rounds: int = 6) -> Field:
         spread = max(1.4826 * float(np.median(off)), 1.5 / 255)
         weight = np.asarray(1 / (1 + (off / (2 * spread)) ** 2) ** 2, dtype=np.float64)
     x = c.ref.reshape(-1, 3) / np.float32(255)
-    mapped = x + _terms(x, _places((w, h))) @ solution.astype(np.float32)
-    return np.asarray(np.clip(mapped.reshape(h, w, 3) * 255, 0, 255), dtype=np.float32)
+    mapped = x + (solution.T.astype(np.float32) @ _terms(x, place)).T
+    return np.asarray(np.clip(mapped.reshape(h, w, 3) * np.float32(255), 0, 255), dtype=np.float32)
 
 
-def _places(size: tuple[int, int]) -> Field:
-    """Position of each pixel of a (width, height) frame, −1…1, shape (N, 2)."""
-    ys, xs = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32)
-    return np.stack([(xs.ravel() + 0.5) / size[0], (ys.ravel() + 0.5) / size[1]], axis=1) * 2 - 1
+def _places(w: int, h: int) -> Field:
+    """Position of each pixel of a frame, −1…1, shape (2, N)."""
+    ys, xs = np.mgrid[0:h, 0:w].astype(np.float32)
+    return np.stack([(xs.ravel() + 0.5) * (2 / w) - 1, (ys.ravel() + 0.5) * (2 / h) - 1])
 
 
 def _terms(x: Field, place: Field) -> Field:
-    """Regressors for RGB 0–1: curves per channel, a colour matrix with saturation, a vignette that multiplies."""
-    luma = x @ np.array([0.299, 0.587, 0.114], dtype=x.dtype)
-    radius = (place**2).sum(axis=1) / 2
-    columns = [
-        np.ones_like(luma),
-        *x.T,
-        *(x**2).T,
-        *(x**3).T,
-        x[:, 0] * x[:, 1],
-        x[:, 1] * x[:, 2],
-        x[:, 0] * x[:, 2],
-        radius,
-        radius * luma,
-        radius**2 * luma,
-    ]
-    return np.stack(columns, axis=1)
+    """Regressors for RGB 0–1: curves per channel, a colour matrix with saturation, a vignette that multiplies; (terms, N)."""
+    luma = x @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    radius = (place * place).sum(axis=0) / 2
+    r, g, b = x.T
+    squares, products = (r * r, g * g, b * b), (r * g, g * b, r * b)
+    cubes = (r * squares[0], g * squares[1], b * squares[2])
+    fall = (radius, radius * luma, radius * radius * luma)
+    return np.stack((np.ones_like(r), r, g, b, *squares, *cubes, *products, *fall))
 
 
 # 3. and 4. Evidence.

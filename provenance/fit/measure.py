@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -9,19 +11,21 @@ from numpy.typing import NDArray
 from provenance.fit import pose as poses
 from provenance.fit.align import Alignment, align
 from provenance.fit.compare import Canvas, Evidence, canvas, evidence, tone_matched
+from provenance.fit.kinds import kind_of
 from provenance.fit.pose import Field, Gray, Pose
-from provenance.fit.regions import SEED, regions
-from provenance.fit.result import NOT_ALIGNED, Agreement, Fit, Hint
+from provenance.fit.regions import SEED, Region, regions
+from provenance.fit.result import NOT_ALIGNED, Agreement, Change, Fit, Hint
 from provenance.fit.texture import is_plain
 
 READ_SIDE = 1600  # px; a larger copy is reduced first: the reference has no more to say
 HEAT_SIDE = 192  # cells on the long side of the copy
 # disagreement, in multiples of the picture's own noise, at which a pixel counts as changed (tests/bench/fit.py)
-FINE, COARSE, COLOUR = 2.2, 2.2, 3.2
+FINE, COARSE, COLOUR = 1.7, 1.9, 2.8
 LIKE = 0.35  # least ZNCC of a textured pixel that agrees; foreign content lies around 0
 FOREIGN_BELOW = 0.5  # score; other photos that were forced into alignment reach less
 MAX_HINT = 1e3  # no picture is enlarged a thousand times; also keeps NaN and infinity out
 PLAIN_TOLERANCE = 14.0  # RGB distance up to which a colour of a plain picture counts as the same
+PLAIN_SHARE = 0.9  # share of a plain copy's colours that its reference must have, too
 PLAIN_CEILING = 0.75  # a plain picture's best score: its colours agree, and that is all that can be said
 
 
@@ -34,8 +38,8 @@ def measure(
 ) -> Fit:
     """Return how well a copy's content agrees with its reference, and where not.
 
-    Pictures without detail (a blank page, a gradient) cannot be aligned; if both are plain, only their colours are
-    compared, `textured` is 0 and the score stays below `PLAIN_CEILING`.
+    A copy without detail (a blank page, a gradient, a crop of clear sky) cannot be aligned. If the reference is as
+    plain, their colours are compared, and the score stays below `PLAIN_CEILING`; else the fit is left open (`plain`).
 
     Args:
         copy_rgb: The copy, sRGB, upright, shape (H, W, 3), uint8.
@@ -62,9 +66,9 @@ def measure(
     found = align(copy_luma, ref_luma, linear)
     if found is not None:
         return _compared(copy, reference_rgb, found, poses.inverse(down), poses.inverse(to_full))
-    if is_plain(copy_luma) and is_plain(ref_luma):
-        return _plain(copy, reference_rgb, size[0] / full[0] / down[0, 0])
-    return NOT_ALIGNED
+    if not is_plain(copy_luma):
+        return NOT_ALIGNED
+    return _by_colour(copy, reference_rgb, is_plain(ref_luma), float(copy_rgb.shape[1] / full[0]))
 
 
 def classify(fit: Fit) -> Agreement:
@@ -73,9 +77,12 @@ def classify(fit: Fit) -> Agreement:
     FOREIGN: the reference was not found in the copy, or less than half of the compared area agrees: this is another
         picture, whatever its mark says.
     CHANGED: it was found, and some region says something else.
+    UNDECIDED: the copy has too little detail to tell: it may be a crop of clear sky.
     FITS: it was found and nothing disagrees beyond what re-encoding explains. Borders, crops and collages are no
         change: `coverage` and `kept` tell of them.
     """
+    if fit.plain and not fit.aligned:
+        return Agreement.UNDECIDED
     if not fit.aligned or fit.score < FOREIGN_BELOW:
         return Agreement.FOREIGN
     return Agreement.CHANGED if fit.changes else Agreement.FITS
@@ -94,9 +101,9 @@ def _compared(copy: NDArray[np.uint8], ref: NDArray[np.uint8], found: Alignment,
     c = canvas(copy, ref, found.pose)
     if c is None:
         return NOT_ALIGNED
-    seen = evidence(c, tone_matched(c))
+    toned = tone_matched(c)
+    seen = evidence(c, toned)
     heat = _heat(seen)
-    over_copy = _over_copy(heat, c, copy.shape)
     middle = poses.apply(poses.inverse(from_full), poses.centre(ref.shape)[None])[0]
     scale, rotation, flipped = _handling(up @ found.pose @ from_full, middle)
     compared = max(int(c.seen.sum()), 1)
@@ -111,8 +118,9 @@ def _compared(copy: NDArray[np.uint8], ref: NDArray[np.uint8], found: Alignment,
         rotation_deg=rotation,
         flipped=flipped,
         textured=float((seen.textured & c.seen).sum() / compared),
-        changes=regions(over_copy),
-        heat=over_copy,
+        plain=False,
+        changes=_changes(heat, c, toned, copy.shape),
+        heat=_over_copy(heat, c, copy.shape),
     )
 
 
@@ -136,6 +144,34 @@ def _agrees(heat: Field, seen: Evidence) -> NDArray[np.bool_]:
     return np.asarray((heat < SEED) & (~seen.textured | (seen.likeness > LIKE)))
 
 
+def _changes(heat: Field, c: Canvas, toned: Field, shape: tuple[int, ...]) -> tuple[Change, ...]:
+    """Regions of a canvas, told in fractions of the copy."""
+    size, _ = poses.reduced(heat.shape, HEAT_SIDE)
+    share = poses.resize(c.seen.astype(np.float32), size)
+    cells = np.where(share > 0.5, poses.resize(np.where(c.seen, heat, 0).astype(np.float32), size), np.nan)
+    return tuple(_change(r, c, toned, shape) for r in regions(cells.astype(np.float32)))
+
+
+def _change(region: Region, c: Canvas, toned: Field, shape: tuple[int, ...]) -> Change:
+    rows, cols = region.mask.shape
+    ys, xs = np.flatnonzero(region.mask.any(axis=1)), np.flatnonzero(region.mask.any(axis=0))
+    height, width = c.seen.shape
+    box = np.array([[xs[0] / cols * width, ys[0] / rows * height], [(xs[-1] + 1) / cols * width, (ys[-1] + 1) / rows * height]])
+    (left, top), (right, bottom) = poses.apply(poses.inverse(c.from_copy), box - 0.5) + 0.5
+    cell = (right - left) * (bottom - top) / ((xs[-1] + 1 - xs[0]) * (ys[-1] + 1 - ys[0]))
+    pixels = poses.resize(region.mask.astype(np.float32), (width, height)) > 0.5
+    x, y = max(left / shape[1], 0.0), max(top / shape[0], 0.0)
+    return Change(
+        x=float(x),
+        y=float(y),
+        w=float(min(right / shape[1], 1.0) - x),
+        h=float(min(bottom / shape[0], 1.0) - y),
+        score=region.score,
+        area=float(region.mask.sum() * cell / (shape[0] * shape[1])),
+        kind=kind_of(c, toned, pixels),
+    )
+
+
 def _over_copy(heat: Field, c: Canvas, shape: tuple[int, ...]) -> Field:
     """Bring canvas heat to a grid over the whole copy, NaN where nothing was compared."""
     size, down = poses.reduced(shape, HEAT_SIDE)
@@ -145,9 +181,13 @@ def _over_copy(heat: Field, c: Canvas, shape: tuple[int, ...]) -> Field:
     return np.where(weight > 0.5, np.clip(grid / np.maximum(weight, 0.5), 0, 1), np.nan).astype(np.float32)
 
 
-def _plain(copy: NDArray[np.uint8], ref: NDArray[np.uint8], scale: float) -> Fit:
-    """Compare two pictures without detail: how much of the copy has a colour that the reference has, too."""
+def _by_colour(copy: NDArray[np.uint8], ref: NDArray[np.uint8], both_plain: bool, scale: float) -> Fit:
+    """Compare a copy without detail: how much of it has a colour that the reference has, too."""
     a, b = (poses.shrink(p.astype(np.float32), 24)[0].reshape(-1, 3) for p in (copy, ref))
     nearest = np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=2)).min(axis=1)
     same = float((nearest < PLAIN_TOLERANCE).mean())
-    return Fit(PLAIN_CEILING * same, same > 0, 1.0, 1.0, scale, 0.0, False, 0.0, (), None)
+    if same < PLAIN_SHARE:
+        return NOT_ALIGNED
+    if not both_plain:
+        return replace(NOT_ALIGNED, plain=True)
+    return replace(NOT_ALIGNED, score=PLAIN_CEILING * same, aligned=True, coverage=1.0, kept=1.0, scale=scale, plain=True)

@@ -28,6 +28,16 @@ def mirroring(width: int) -> Pose:
     return np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]], dtype=np.float64)
 
 
+def quarter_turns(width: int, height: int, quarters: int) -> Pose:
+    """Pose of turning a picture of that size clockwise by quarters, 0–3."""
+    turn = np.array([[0, -1, height - 1], [1, 0, 0], [0, 0, 1]], dtype=np.float64)
+    pose, size = np.eye(3), (width, height)
+    for _ in range(quarters):
+        turn[0, 2] = size[1] - 1
+        pose, size = turn @ pose, size[::-1]
+    return pose
+
+
 def shifting(dx: float, dy: float) -> Pose:
     return np.array([[1, 0, dx], [0, 1, dy], [0, 0, 1]], dtype=np.float64)
 
@@ -127,12 +137,11 @@ def part_under(pose: Pose, ref_shape: tuple[int, ...], copy_shape: tuple[int, ..
 
 
 def covered(ref_shape: tuple[int, ...], pose: Pose, shape: tuple[int, ...], margin: float = 0.0) -> NDArray[np.bool_]:
-    """Which pixels of a frame of `shape` see the reference, at least `margin` frame pixels inside its edge."""
-    back = inverse(pose)
-    x, y = np.arange(shape[1])[None], np.arange(shape[0])[:, None]
-    u, v, depth = (row[0] * x + row[1] * y + row[2] for row in back)
-    depth = np.where(np.abs(depth) < 1e-9, 1e-9, depth)
-    inset = margin / max(scale_of(linear_at(pose, centre(ref_shape))), 1e-9)
-    u, v = u / depth + 0.5, v / depth + 0.5
-    inside = (u > inset) & (u < ref_shape[1] - inset) & (v > inset) & (v < ref_shape[0] - inset)
-    return np.asarray(inside & (depth > 0))
+    """Which pixels of a frame of `shape` see the reference, at least about `margin` frame pixels inside its edge."""
+    h, w = ref_shape[:2]
+    inset = min(margin / max(scale_of(linear_at(pose, centre(ref_shape))), 1e-9), w / 2, h / 2)
+    inner = corners(ref_shape) + inset * np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
+    placed = np.clip(np.round(apply(pose, inner) * 16), -(2**24), 2**24).astype(np.int32)
+    mask = np.zeros(shape[:2], np.uint8)
+    cv2.fillConvexPoly(mask, placed, 1, shift=4)
+    return np.asarray(mask > 0)

@@ -21,6 +21,14 @@ class Hint:
     matrix: tuple[float, float, float, float]
 
 
+class Kind(StrEnum):
+    """What sort of change a region looks like: an aid for people, not evidence."""
+
+    OVERLAID = "overlaid"  # words or lines in one or two colours, the photo shows between them
+    COVERED = "covered"  # under a plain colour
+    REPLACED = "replaced"  # other content: pasted, removed, redrawn, recoloured, blurred
+
+
 @dataclass(frozen=True)
 class Change:
     """A region of the copy that disagrees with the reference.
@@ -29,6 +37,7 @@ class Change:
         x, y, w, h: Box as fractions of the copy, 0–1, origin top left.
         score: How sure, 0–1; .5 is the weakest that is reported.
         area: Area of the region itself (not of its box) as a fraction of the copy.
+        kind: What sort of change it looks like.
     """
 
     x: float
@@ -37,6 +46,7 @@ class Change:
     h: float
     score: float
     area: float
+    kind: Kind = Kind.REPLACED
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +63,7 @@ class Fit:
         flipped: Whether the reference was mirrored left to right (before that turn).
         textured: Share of the compared area with detail to compare, 0–1. Near 0 only colours were compared: a low
             confidence, whatever the score.
+        plain: Whether the copy has too little detail to be found in anything, and no colour that contradicts.
         changes: Regions that disagree, largest first.
         heat: (rows, cols) over the copy: disagreement 0–1, where .5 is the threshold; NaN where not compared;
             None when nothing could be compared place by place.
@@ -66,6 +77,7 @@ class Fit:
     rotation_deg: float
     flipped: bool
     textured: float
+    plain: bool
     changes: tuple[Change, ...]
     heat: NDArray[np.float32] | None
 
@@ -76,6 +88,7 @@ class Agreement(StrEnum):
     FITS = "fits"
     CHANGED = "changed"
     FOREIGN = "foreign"
+    UNDECIDED = "undecided"
 
 
-NOT_ALIGNED = Fit(0.0, False, 0.0, 0.0, 0.0, 0.0, False, 0.0, (), None)
+NOT_ALIGNED = Fit(0.0, False, 0.0, 0.0, 0.0, 0.0, False, 0.0, False, (), None)

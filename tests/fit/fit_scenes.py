@@ -7,7 +7,7 @@ import io
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 Rgb = NDArray[np.uint8]
 
@@ -42,3 +42,17 @@ def resized(picture: Rgb, factor: float) -> Rgb:
 def turned(picture: Rgb, degrees: float) -> Rgb:
     """Turned clockwise on screen, grown so that nothing is lost, black corners."""
     return np.asarray(Image.fromarray(picture).rotate(-degrees, Image.Resampling.BICUBIC, expand=True))
+
+
+def captioned(picture: Rgb, words: str) -> Rgb:
+    """White words with a black outline across the middle."""
+    out = Image.fromarray(picture)
+    ImageDraw.Draw(out).text(
+        (30, out.height // 2),
+        words,
+        fill=(255, 255, 255),
+        font=ImageFont.load_default(out.width // 12),
+        stroke_width=4,
+        stroke_fill=(0, 0, 0),
+    )
+    return np.asarray(out)
