@@ -22,11 +22,10 @@ from api.idempotency import Once
 from api.outbox import KEPT_S, Outbox
 from api.routes import assets, feed, health, pages, sign, verify
 from api.routes.common import API, problem_response
-from api.settings import Settings
+from api.settings import DEVELOPMENT, Settings
 from api.turns import Turns
 from api.wiring import House, open_house
 from keys.errors import KeysError
-from keys.keystore import init_development
 from keys.service import spawn
 from provenance.errors import ProvenanceError
 from watermark.errors import WatermarkError
@@ -95,12 +94,11 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = ()) -> FastAPI
 @contextlib.contextmanager
 def serving_house(settings: Settings) -> Iterator[House]:
     """Open a house whose keys are held by a process of their own, reached through a socket that only this user can open."""
-    init_development(settings.keys_folder, now=datetime.now(UTC))
     # its own short folder: a socket's path may have some hundred bytes, and two services may share a home
     with (
         tempfile.TemporaryDirectory(prefix="colophon-") as folder,
-        spawn(settings.keys_folder, Path(folder) / "keys" / "socket") as signer,
-        open_house(settings, signer_override=signer) as house,
+        spawn(settings.keys_folder, Path(folder) / "keys" / "socket", init=True, tsa=settings.tsa == DEVELOPMENT) as keys,
+        open_house(settings, signer_override=keys.ref, tsa_url=keys.tsa_url) as house,
     ):
         yield house
 

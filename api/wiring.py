@@ -84,7 +84,7 @@ def open_house(
     except OSError as error:
         raise OutputError(str(settings.home), (error.strerror or str(error)).lower()) from error
     with ExitStack() as stack:
-        keystore = stores.init_development(settings.keys_folder, now=datetime.now(UTC))
+        keystore = _keystore(settings, elsewhere=signer_override is not None)
         engine = database.connect(settings.database)
         stack.callback(engine.dispose)
         database.migrate(engine)
@@ -103,6 +103,13 @@ def _start_tsa(stack: ExitStack, settings: Settings, keystore: Keystore) -> str 
     if settings.tsa == DEVELOPMENT:
         return stack.enter_context(tsa.serve(keystore.tsa()))
     return settings.tsa
+
+
+def _keystore(settings: Settings, *, elsewhere: bool) -> Keystore:
+    """The keys folder; made and renewed here only where no signing process does it."""
+    if elsewhere:
+        return Keystore.open(settings.keys_folder)
+    return stores.init_development(settings.keys_folder, now=datetime.now(UTC))
 
 
 def _bundled(settings: Settings) -> tuple[TrustList, ...]:

@@ -1,10 +1,11 @@
 """The signing process: the one place where private keys are in memory. `python -m keys.service --folder KEYS
---socket PATH`
+--socket PATH [--init] [--tsa]`
 
 It listens on a Unix socket that only its owner can open (mode 0600 in a 0700 folder), answers one frame per
 connection (`frames`), and signs claims only (`claims`). A client that stalls, lies or sends rubbish costs one thread
 for ten seconds, of which there are 32. With `--until-stdin-closes` it ends when its parent does, however the parent
-ends.
+ends. It also makes the development authority (`--init`) and serves its time stamps on loopback (`--tsa`), so that
+nobody else ever opens their keys.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from keys import tsa as stamps
 from keys.claims import objection
 from keys.errors import KeysError, SignerUnavailableError
 from keys.files import private_folder
 from keys.frames import Frame, FrameError, encode, receive
-from keys.keystore import DEVELOPMENT, Keystore
+from keys.keystore import DEVELOPMENT, Keystore, init_development
 from keys.signers.file import FileSigner, key_path, load_named
 
 CLIENT_TIMEOUT_S = 10.0
@@ -163,15 +167,29 @@ def _clear(path: Path) -> None:
     raise SignerUnavailableError(str(path), "another signing process listens there")
 
 
+@dataclass(frozen=True)
+class Spawned:
+    """A signing process that is up: the reference of its signer, and where it stamps time, if it does."""
+
+    ref: str
+    tsa_url: str | None = None
+
+
 @contextmanager
-def spawn(folder: Path, path: Path, *, timeout_s: float = 10.0) -> Iterator[str]:
-    """Run a signing process beside this one for the length of the block; gives the signer reference `unix:PATH`.
+def spawn(
+    folder: Path, path: Path, *, init: bool = False, tsa: bool = False, timeout_s: float = 10.0
+) -> Iterator[Spawned]:
+    """Run a signing process beside this one for the length of the block; its reference is `unix:PATH`.
 
     It ends with the block, and with this process even if that is killed.
+    Args:
+        init: make or renew the folder's development authority first, over there.
+        tsa: serve the development time stamp authority as well.
     Raises:
         SignerUnavailableError: it did not come up in time; carries what it said.
     """
     options = ["--folder", str(folder), "--socket", str(path), "--until-stdin-closes"]
+    options += [*(["--init"] if init else []), *(["--tsa"] if tsa else [])]
     search = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
     with subprocess.Popen(
         [sys.executable, "-m", "keys.service", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -186,9 +204,10 @@ def spawn(folder: Path, path: Path, *, timeout_s: float = 10.0) -> Iterator[str]
         finally:
             timer.cancel()
         try:
-            if line != READY:
+            said, _, url = line.partition(" ")
+            if said != READY:
                 raise SignerUnavailableError(str(path), line or "did not start")
-            yield f"unix:{path}"
+            yield Spawned(f"unix:{path}", url or None)
         finally:
             process.stdin.close()
 
@@ -196,23 +215,31 @@ def spawn(folder: Path, path: Path, *, timeout_s: float = 10.0) -> Iterator[str]
 def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM, SIGINT or (if asked) the end of standard input.
 
-    Says one line on standard output: "ready", or why it cannot start (exit 1).
+    Says one line on standard output: "ready" and the address of its time stamp authority, if it serves one; or why it
+    cannot start (exit 1).
     """
     parser = argparse.ArgumentParser("python -m keys.service", description="Hold private keys and sign C2PA claims.")
     parser.add_argument("--folder", type=Path, required=True, help="the keys folder")
     parser.add_argument("--socket", type=Path, required=True, help="where to listen; its folder is made private")
+    parser.add_argument("--init", action="store_true", help="make sure that there is a development authority first")
+    parser.add_argument("--tsa", action="store_true", help="also serve the development time stamp authority on loopback")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started this one")
     options = parser.parse_args(arguments)
     try:
-        with listening(options.folder, options.socket) as server:
-            _run(server, until_stdin_closes=options.until_stdin_closes)
+        if options.init:
+            init_development(options.folder, now=datetime.now(UTC))
+        with ExitStack() as stack:
+            server = stack.enter_context(listening(options.folder, options.socket))
+            tsa = Keystore.open(options.folder).tsa() if options.tsa else None
+            url = stack.enter_context(stamps.serve(tsa)) if tsa else None
+            _run(server, url, until_stdin_closes=options.until_stdin_closes)
     except KeysError as error:
         print(error, flush=True)
         return 1
     return 0
 
 
-def _run(server: socketserver.BaseServer, *, until_stdin_closes: bool) -> None:
+def _run(server: socketserver.BaseServer, tsa_url: str | None, *, until_stdin_closes: bool) -> None:
     def stop(*_: object) -> None:
         threading.Thread(target=server.shutdown, daemon=True).start()  # it waits for the loop: not from inside it
 
@@ -225,7 +252,7 @@ def _run(server: socketserver.BaseServer, *, until_stdin_closes: bool) -> None:
     signal.signal(signal.SIGINT, stop)
     if until_stdin_closes:
         threading.Thread(target=watch, daemon=True).start()
-    print(READY, flush=True)
+    print(*filter(None, (READY, tsa_url)), flush=True)
     server.serve_forever(poll_interval=0.1)
 
 

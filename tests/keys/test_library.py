@@ -86,8 +86,8 @@ def test_signing_process_and_time_stamp(photo: bytes, read_signatures: Callable[
         store = init_development(Path(place) / "keys", now=datetime.now(UTC))
         lists = store.development_lists()
         using = context(*lists)
-        with serve(store.tsa()) as url, spawn(store.folder, Path(place) / "run" / "s", timeout_s=60) as ref:
-            data = signed(load(ref, folder=store.folder), photo, using, url)
+        with spawn(store.folder, Path(place) / "run" / "s", tsa=True, timeout_s=60) as process:
+            data = signed(load(process.ref, folder=store.folder), photo, using, process.tsa_url)
     state, codes = read(data, using)
     assert state == "Trusted"
     assert {"timeStamp.validated", "timeStamp.trusted", "signingCredential.trusted"} <= codes

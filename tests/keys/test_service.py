@@ -36,6 +36,7 @@ from keys.service import Keyring, answer, listening, spawn
 from keys.signer import load
 from keys.signers.file import write_key
 from keys.signers.socket import SocketSigner
+from keys.tsa_client import probe
 
 CLAIM_V2: dict[str, Any] = {
     "instanceID": "xmp:iid:1", "claim_generator_info": {"name": "test"}, "signature": "self#jumbf=/c2pa/urn:x/c2pa.signature",
@@ -344,8 +345,9 @@ def test_socket_files(store: Keystore) -> None:
 @pytest.mark.slow
 def test_spawned(store: Keystore) -> None:
     path = store.folder.parent / "run" / "spawn.sock"
-    with spawn(store.folder, path, timeout_s=60) as ref:
-        signer = load(ref, folder=Path())
+    with spawn(store.folder, path, timeout_s=60) as process:
+        assert process.tsa_url is None
+        signer = load(process.ref, folder=Path())
         tbs = structure(signer.chain[0])
         assert verify(signer.chain[0].public_key(), "es256", signer.sign(tbs), tbs)
         with pytest.raises(SignerUnavailableError, match="another signing process"), spawn(store.folder, path, timeout_s=60):
@@ -354,6 +356,19 @@ def test_spawned(store: Keystore) -> None:
     assert not path.exists()
     with pytest.raises(SignerUnavailableError):
         signer.sign(tbs)
+
+
+@pytest.mark.slow
+def test_it_makes_the_authority_and_stamps_time() -> None:
+    """With `init` and `tsa` no other process ever opens a private key."""
+    with tempfile.TemporaryDirectory(prefix="k") as place:
+        folder = Path(place) / "keys"
+        with spawn(folder, Path(place) / "run" / "s", init=True, tsa=True, timeout_s=60) as process:
+            assert process.tsa_url is not None
+            assert probe(process.tsa_url, 10)
+            leaf = load(process.ref, folder=Path()).chain[0]
+            assert leaf == Keystore.open(folder).chain("development")[0]
+        assert not probe(process.tsa_url, 1)
 
 
 @pytest.mark.slow
