@@ -46,14 +46,17 @@ def facts(verdict: Verdict) -> Iterator[Row]:
 
 
 def row(name: str, verdict: Verdict) -> tuple[Cell, ...]:
-    """Status, file, signer and the first sentence, for a table of many."""
+    """Status, file, and in a line what there is to it, for a table of many."""
+    return (Cell(verdict.status, status_style(verdict.status)), Cell(name), Cell(_in_a_line(verdict)))
+
+
+def _in_a_line(verdict: Verdict) -> str:
     signer = verdict.credential.signer
-    return (
-        Cell(verdict.status, status_style(verdict.status)),
-        Cell(name),
-        Cell(short(signer.name, 32) if signer else "–"),
-        Cell(sentence(verdict.summary)),
-    )
+    if signer is None:
+        return sentence(verdict.summary)
+    when = f", {_time(verdict.credential)}" if verdict.credential.time.state == "trusted" else ""
+    where = f"; changed: {places(verdict.changes)}" if verdict.changes else ""
+    return f"signed by {signer.name}{when}{where}"
 
 
 def credential(facts_: CredentialFacts) -> Iterator[Row]:

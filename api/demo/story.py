@@ -123,7 +123,7 @@ def _figures(pictures: Pictures) -> Iterator[Figure]:
     if pictures.copy:
         yield Figure("the file", pictures.copy)
     if pictures.reference:
-        yield Figure("what its mark leads to", pictures.reference)
+        yield Figure("the registered picture", pictures.reference)
     if pictures.changes:
         yield Figure("where they differ", pictures.changes)
 

@@ -61,7 +61,7 @@ def table(rows: object) -> dict[str, str]:
 @pytest.mark.parametrize("status", list(Status))
 def test_every_status_has_a_row_and_a_colour(status: Status) -> None:
     cells = verdicts.row("photo.jpg", replace(VERDICT, status=status))
-    assert [cell.text for cell in cells] == [status, "photo.jpg", "A. Person", "It holds."]
+    assert [cell.text for cell in cells] == [status, "photo.jpg", "signed by A. Person, 21 November 2026, 10:00 UTC"]
     holds = status.exit_code == 0
     assert (status_style(status) == "good") is holds
 
@@ -86,7 +86,7 @@ def test_nothing_found_says_nothing() -> None:
     assert list(verdicts.facts(bare)) == []
     assert table(verdicts.credential(bare.credential)) == {"credential": "none"}
     assert table(verdicts.mark(bare.mark)) == {"mark": "none found"}
-    assert verdicts.row("x", bare)[2].text == "–"
+    assert verdicts.row("x", bare)[2].text == "It holds."
 
 
 @pytest.mark.parametrize(

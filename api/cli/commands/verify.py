@@ -80,7 +80,7 @@ def command(
             paragraph(terminal, *batch.done[0])
         elif batch.done:
             body = [row(str(path), verdict) for path, verdict in batch.done]
-            terminal.table(("status", "file", "signed by", ""), body)
+            terminal.table(("status", "file", "says"), body)
     results = batch.results(lambda verdict: {"verdict": verdict.as_dict()})
     return finish(terminal, {"results": results}, batch.exit_code(lambda verdict: verdict.status.exit_code))
 
