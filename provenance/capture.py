@@ -21,7 +21,7 @@ from provenance.actions import SOURCE_TYPES
 from provenance.claim import THUMBNAIL, captured
 from provenance.credential import Credential, SoftBinding
 from provenance.desk import Studio
-from provenance.errors import InputError, OutputError, SigningError, UnsupportedMediaError
+from provenance.errors import InputError, OutputError, SigningError, UnmarkableError, UnsupportedMediaError
 from provenance.feed import public_status
 from provenance.judge import Evidence, MarkReading, judge
 from provenance.sdk import VALIDATOR, signable_types
@@ -177,10 +177,11 @@ def carry(request: SignRequest, media_type: str, scratch: Path, studio: Studio) 
     notes = ()
     try:
         view = studio.desk.workers.run(tasks.prepare, job)
-    except CarrierTooSmallError as error:
+    except (CarrierTooSmallError, UnmarkableError) as error:
         if request.mark != AUTO:
             raise
-        notes = (f"no mark: {error}",)
+        why = error.why if isinstance(error, UnmarkableError) else str(error)
+        notes = (f"no mark: {why}",)
         job = replace(job, mark_id=None)
         if not request.redact:
             return Carrier(request.source, media_type, None, False, _view(request.source, studio), notes)

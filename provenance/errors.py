@@ -3,11 +3,14 @@
 ProvenanceError
 ├── InputError                    the file given cannot be used
 │   ├── UnsupportedMediaError     … its kind is not one that this is done with
-│   └── DamagedMediaError         … it is truncated or malformed
+│   ├── DamagedMediaError         … it is truncated or malformed
+│   └── UnmarkableError           … a mark put into it cannot be read back
 ├── OutputError                   the result cannot be written where it was asked for
 ├── SigningError                  the claim could not be signed; nothing was written
 ├── BudgetError                   media took longer, or more memory, than it may; the worker was killed
 ├── UnavailableError              a helper (signing process, time stamp authority) is down
+├── MalformedError                a note, proof, tile, receipt or bundle is not written as its format says
+├── RollbackError                 the log is not what was published of it before: older, or another one
 └── StoreError                    the registry, the trail, the folder of objects
     ├── NotFoundError             nothing is stored under that id
     ├── ConflictError             something else is already stored under that id
@@ -151,6 +154,10 @@ class DamagedMediaError(InputError):
     """The file is truncated or malformed."""
 
 
+class UnmarkableError(InputError):
+    """A mark put into the picture is lost to the file's own coarse encoding."""
+
+
 class OutputError(ProvenanceError):
     """A result could not be written; whatever was there before is still there.
 
@@ -213,3 +220,37 @@ class UnavailableError(ProvenanceError):
 
     def __str__(self) -> str:
         return f"{self.which} is unavailable"
+
+
+class MalformedError(ProvenanceError):
+    """Something that others wrote is not in its format; what it would have said is unknown.
+
+    Attributes:
+        what: The format, or the part of it: "note", "checkpoint", "entry bundle".
+        why: What is wrong, a phrase.
+    """
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(what, why)
+        self.what, self.why = what, why
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.why}"
+
+
+class RollbackError(ProvenanceError):
+    """The log in the database does not contain what was published of it; nothing more is signed.
+
+    A database restored from a copy is older than its last checkpoint. Signing on would tell two stories of one log.
+
+    Attributes:
+        published: Size of the last checkpoint that was given out.
+        found: Size of the log that is there now.
+    """
+
+    def __init__(self, published: int, found: int) -> None:
+        super().__init__(published, found)
+        self.published, self.found = published, found
+
+    def __str__(self) -> str:
+        return f"the log has {self.found} entries that do not continue the {self.published} already published"

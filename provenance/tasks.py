@@ -22,7 +22,7 @@ from provenance import fingerprint, sdk
 from provenance import fit as fitting
 from provenance.claim import THUMBNAIL
 from provenance.credential import Credential, Remote, Unreadable
-from provenance.errors import DamagedMediaError, InputError, OutputError, SigningError, UnsupportedMediaError
+from provenance.errors import DamagedMediaError, InputError, OutputError, SigningError, UnmarkableError, UnsupportedMediaError
 from watermark import engines, imwatermark, media
 from watermark.detection import Detection
 from watermark.errors import MediaDecodeError, UnsupportedError
@@ -30,6 +30,10 @@ from watermark.errors import MediaDecodeError, UnsupportedError
 Rgb = NDArray[np.uint8]
 _PICTURE_SIDE = 1024
 _THUMBNAIL_SIDE = 256
+# How much finer than the source a copy may be encoded so that its mark can be read; the first that does is taken.
+_FINENESS = (1.0, 1.25, 1.5)
+# Far below what a detector accepts: what is only just readable here would not live through a platform.
+_SURE = 1e-30
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,11 +226,14 @@ def dimensions(path: str) -> tuple[int | None, int | None, int | None]:
 
 
 def prepare(job: MarkJob) -> Prepared:
-    """Decode, mark and encode again at the source's own quality; the source is not touched.
+    """Decode, mark and encode again at the source's own quality, and read the mark back; the source is not touched.
+
+    A coarse quantiser can round the mark away: then, and only then, the copy is encoded more finely than the source was.
 
     Raises:
         DamagedMediaError, UnsupportedMediaError: the source cannot be decoded.
         CarrierTooSmallError: it cannot hold a mark (watermark.errors).
+        UnmarkableError: it holds none that can be read back.
         OutputError: the copy cannot be written.
     """
     clock = _Clock()
@@ -234,13 +241,13 @@ def prepare(job: MarkJob) -> Prepared:
         picture = media.decode(Path(job.source))
     before = media.rgb8(picture)
     clock.lap("decode")
-    after, pixels = before, picture.pixels
-    if job.mark_id is not None:
+    if job.mark_id is None:
+        _encode(picture, picture.pixels, job, 1.0)
+        after = before
+    else:
         after = engines.get(job.alg).embed(before, job.mark_id, key=job.key, strength=job.strength)
         clock.lap("mark")
-        pixels = media.transfer(picture, before, after)
-    with _writing(job.destination):
-        media.encode(picture, pixels, Path(job.destination), redact=job.redact)
+        _encode_readably(picture, media.transfer(picture, before, after), job, job.mark_id)
     clock.lap("encode")
     prepared = _copies(after)
     clock.lap("reference")
@@ -289,6 +296,20 @@ def sign_file(job: SignJob) -> SignedFile:
         credential = sdk.read(stream, job.media_type)
     clock.lap("read back")
     return SignedFile(digest.sha256, digest.size, sealed.store, credential, clock.laps)
+
+
+def _encode(picture: media.Picture, pixels: Any, job: MarkJob, fineness: float) -> None:
+    with _writing(job.destination):
+        media.encode(picture, pixels, Path(job.destination), redact=job.redact, fineness=fineness)
+
+
+def _encode_readably(picture: media.Picture, pixels: Any, job: MarkJob, mark_id: int) -> None:
+    for fineness in _FINENESS:
+        _encode(picture, pixels, job, fineness)
+        read = engines.get(job.alg).detect(_load(job.destination), keys=(job.key,))
+        if read.mark_id == mark_id and read.p_false <= _SURE:
+            return
+    raise UnmarkableError(job.source, "its quality is too low to hold a mark that can be read back")
 
 
 def _copies(rgb: Rgb) -> Prepared:

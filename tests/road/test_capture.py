@@ -17,7 +17,7 @@ from PIL import Image
 
 from api.wiring import House
 from keys.errors import KeysError
-from provenance import sdk
+from provenance import sdk, tasks
 from provenance.capture import Signed, SignRequest, sign
 from provenance.credential import Credential, SoftBinding
 from provenance.errors import InputError, OutputError, SigningError, UnsupportedMediaError
@@ -279,3 +279,16 @@ def test_the_thumbnail_is_ours_and_small(signed: Signed) -> None:
     at = found.store.find(b"\xff\xd8\xff")
     with Image.open(io.BytesIO(found.store[at:])) as image:
         assert max(image.size) <= 256
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quality", [40, 75])
+def test_a_coarse_source_still_carries_its_mark(quality: int, house: House, photo: Path, tmp_path: Path, at: datetime) -> None:
+    """Decoded samples lie on the quantiser's own grid, which rounds a faint mark away: then the copy is finer."""
+    with Image.open(photo) as image:
+        image.convert("RGB").save(tmp_path / "a.jpg", quality=quality)
+    done = sign(SignRequest(tmp_path / "a.jpg", tmp_path / "b.jpg"), house.studio(), at=at)
+    assert done.binding is not None
+    read = tasks.read_pixels(str(done.path), house.desk.mark_keys).detection
+    assert read.mark_id == int(done.binding.value, 16)
+    assert done.path.stat().st_size < 2 * (tmp_path / "a.jpg").stat().st_size
