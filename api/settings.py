@@ -30,6 +30,8 @@ class Settings:
         tsa: "development" (our own, on loopback), "none" (never stamp), or the URL of an RFC 3161 authority.
         signer: Key reference used when none is named; empty means the development key.
         mark_key: 64 hexadecimal digits: a private key for marks, tried before the public one; empty for the public one.
+        log_origin: Name of the trail's log, like a URL without its scheme; empty derives one from its key. Never changed later.
+        witnesses: Who cosigns the log: `URL VKEY…`, several of them apart by semicolons.
         trust_interim: Whether the frozen interim list of 2025 still counts.
         upload_limit_mb: Largest body that the service takes.
         verify_timeout_s: Wall time that one piece of work on hostile media may take.
@@ -42,6 +44,8 @@ class Settings:
     tsa: str = DEVELOPMENT
     signer: str = ""
     mark_key: str = ""
+    log_origin: str = ""
+    witnesses: str = ""
     trust_interim: bool = True
     upload_limit_mb: int = 100
     verify_timeout_s: float = 60.0

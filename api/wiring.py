@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,11 +16,13 @@ from keys.keystore import Keystore
 from keys.lists import bundled
 from keys.trust import TrustList
 from provenance.desk import Desk, Studio
-from provenance.errors import OutputError
+from provenance.errors import DatabaseUnavailableError, OutputError
 from provenance.isolation import Budget, Workers
 from provenance.store import database
+from provenance.store.log import Log
 from provenance.store.objects import Objects
 from provenance.store.registry import Registry
+from provenance.trail import service
 from watermark.payload import PUBLIC_KEY
 
 _PROBE_TIMEOUT_S = 3.0
@@ -35,6 +37,7 @@ class House:
     registry: Registry
     desk: Desk
     keystore: Keystore
+    log: Log
     tsa_url: str | None
     signer_override: str | None = None  # reference of a signing process, when private keys must not be opened here
 
@@ -73,7 +76,8 @@ def open_house(
 
     Args:
         signing: Whether anything will be signed; only then is the development time stamp authority started.
-        signer_override: Reference (`unix:PATH`) of the process that holds the keys.
+        signer_override: Reference (`unix:PATH`) of the process that holds the keys. Given, the trail's sequencer is a process
+            of its own as well; else what was committed is numbered when the house closes.
         tsa_url: An authority that runs already.
     Raises:
         OutputError: the home cannot be made or written.
@@ -94,7 +98,31 @@ def open_house(
         lists = (*keystore.development_lists(), *_bundled(settings), *extra_lists)
         desk = Desk(workers, lists, _mark_keys(settings), registry)
         url = tsa_url or (_start_tsa(stack, settings, keystore) if signing else None)
-        yield House(settings, registry, desk, keystore, url, signer_override)
+        log = Log(engine)
+        if signer_override is None:
+            stack.callback(_number, settings, log)
+        else:
+            stack.enter_context(service.spawn(sequencing(settings)))
+        yield House(settings, registry, desk, keystore, log, url, signer_override)
+
+
+def sequencing(settings: Settings) -> service.Task:
+    """What the sequencer of this home serves."""
+    return service.Task(
+        database=settings.database,
+        keys_folder=str(settings.keys_folder),
+        origin=settings.log_origin,
+        memory=str(settings.home / service.MEMORY),
+        witnesses=tuple(filter(None, (line.strip() for line in settings.witnesses.split(";")))),
+    )
+
+
+def _number(settings: Settings, log: Log) -> None:
+    """Number what this run committed; what cannot be numbered now waits for the next run."""
+    with suppress(DatabaseUnavailableError):
+        if log.waiting():
+            with service.opened(sequencing(settings)) as (sequencer, _):
+                sequencer.drain()
 
 
 def _start_tsa(stack: ExitStack, settings: Settings, keystore: Keystore) -> str | None:

@@ -2,6 +2,7 @@
 
     manifest ◄── asset ◄── binding, fingerprint_chunk, lineage    what is registered
     trail_entry ◄── trail_payload, trail_pending, trail_sequence  what happened, append-only
+    trail_tile, trail_checkpoint ◄── trail_cosignature, trail_key the log over it
     status, revocation, idempotency                               what is served, no longer trusted, answered before
 
 Instants are UTC and timezone-aware, digests are hex `str` in Python and 32 bytes in the database.
@@ -27,6 +28,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 
@@ -119,6 +121,16 @@ lineage = Table(
     metadata,
     Column("child", _Number, ForeignKey(asset.c.number), primary_key=True, autoincrement=False),
     Column("parent", _Number, ForeignKey(asset.c.number), primary_key=True, autoincrement=False, index=True),
+    Column("relationship", Text, nullable=False, server_default="parentOf"),
+    Column("inferred", Boolean, nullable=False, server_default=false()),  # by its mark, not from a signed claim
+)
+
+ingredient = Table(  # manifest to manifest, as signed claims say; many of them belong to files that nobody registered
+    "ingredient",
+    metadata,
+    Column("child", Text, primary_key=True),
+    Column("parent", Text, primary_key=True, index=True),
+    Column("relationship", Text, primary_key=True),
 )
 
 binding = Table(
@@ -149,7 +161,7 @@ trail_entry = Table(
     Column("digest", Digest, nullable=False),
     CheckConstraint(
         "kind IN ('captured', 'edited', 'rendition', 'registered', 'bound', 'revoked', 'withdrawn', 'judged',"
-        " 'reviewed', 'consent')",
+        " 'reviewed', 'consent', 'erased')",
         name="kind",
     ),
     Index(None, "asset_id", "id"),
@@ -176,6 +188,40 @@ trail_sequence = Table(  # apart from the entry, so that no entry is ever update
     Column("seq", _Number, primary_key=True, autoincrement=False),
     Column("entry_id", _Number, ForeignKey(trail_entry.c.id), nullable=False, unique=True),
     CheckConstraint("seq >= 0", name="seq"),
+)
+
+trail_tile = Table(  # full tiles only: the open ones follow from these and from the newest entries
+    "trail_tile",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("number", _Number, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary(8192), nullable=False),
+    Column("root", Digest, nullable=False),  # of the tile's 256 hashes: one hash of the tile above
+)
+
+trail_checkpoint = Table(
+    "trail_checkpoint",
+    metadata,
+    Column("size", _Number, primary_key=True, autoincrement=False),
+    Column("root", Digest, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+trail_cosignature = Table(
+    "trail_cosignature",
+    metadata,
+    Column("size", _Number, ForeignKey(trail_checkpoint.c.size), primary_key=True, autoincrement=False),
+    Column("line", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+
+trail_key = Table(
+    "trail_key",
+    metadata,
+    Column("vkey", Text, primary_key=True),
+    Column("origin", Text, nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 revocation = Table(

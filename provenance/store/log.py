@@ -1,0 +1,267 @@
+"""The log in SQL: tiles, checkpoints, proofs, on the caller's connection; `Log` opens its own.
+
+Only full tiles are stored. The open ones follow: at level 0 from the newest entries, above from the roots of the tiles below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, func, select, tuple_
+
+from provenance.errors import NotFoundError, UnavailableError
+from provenance.store.database import insert, reading, writing
+from provenance.store.tables import (
+    trail_checkpoint,
+    trail_cosignature,
+    trail_entry,
+    trail_key,
+    trail_pending,
+    trail_sequence,
+    trail_tile,
+)
+from provenance.store.trail import TrailEntry, entry, numbered
+from provenance.trail.checkpoint import parse_checkpoint
+from provenance.trail.note import NoteKey, Signature, parse_note, parse_signatures, parse_vkey
+from provenance.trail.proof import Proof
+from provenance.trail.tile import ENTRIES, WIDTH, Tile, TileHashes, pack
+from provenance.trail.tree import HASH_BYTES, consistency_path, hashes_of, inclusion_path, root_from
+
+_AT_ONCE = 200  # tiles of one query
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest checkpoint as stored; `note` without cosignatures."""
+
+    size: int
+    root: bytes
+    note: bytes
+
+
+def head(connection: Connection) -> Head | None:
+    """The newest checkpoint; None before the first."""
+    query = select(trail_checkpoint).order_by(trail_checkpoint.c.size.desc()).limit(1)
+    row = connection.execute(query).first()
+    return None if row is None else Head(row.size, bytes.fromhex(row.root), bytes(row.note))
+
+
+def open_edges(connection: Connection, size: int) -> list[list[bytes]]:
+    """The hashes of every open tile of a log of `size` entries, lowest level first."""
+    edges: list[list[bytes]] = []
+    level, count = 0, size
+    while count:
+        start = count - count % WIDTH
+        edges.append(_leaves(connection, start, count) if level == 0 else _roots(connection, level - 1, start, count))
+        level, count = level + 1, count // WIDTH
+    return edges
+
+
+def tiles(connection: Connection, wanted: Sequence[Tile]) -> list[bytes]:
+    """The hashes of some tiles, concatenated, each at its width.
+
+    Raises:
+        NotFoundError: one that the log does not have (yet).
+    """
+    full: dict[tuple[int, int], bytes] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        places = [(tile.level, tile.number) for tile in wanted[start : start + _AT_ONCE]]
+        query = select(trail_tile).where(tuple_(trail_tile.c.level, trail_tile.c.number).in_(places))
+        full |= {(row.level, row.number): bytes(row.hashes) for row in connection.execute(query)}
+    return [_tile(connection, tile, full.get((tile.level, tile.number))) for tile in wanted]
+
+
+def bundle(connection: Connection, tile: Tile) -> bytes:
+    """The entries of a bundle.
+
+    Raises:
+        NotFoundError: the log has not got that far.
+    """
+    start = tile.number * WIDTH
+    query = (
+        select(trail_entry.c.body)
+        .join(trail_sequence, trail_sequence.c.entry_id == trail_entry.c.id)
+        .where(trail_sequence.c.seq >= start, trail_sequence.c.seq < start + tile.width)
+        .order_by(trail_sequence.c.seq)
+    )
+    bodies = [bytes(body) for body in connection.scalars(query)]
+    if len(bodies) != tile.width:
+        raise NotFoundError("tile", tile.path)
+    return pack(bodies)
+
+
+def node_hashes(connection: Connection, size: int) -> TileHashes:
+    """Where proofs about the first `size` entries take their hashes from."""
+    return TileHashes(size, lambda wanted: tiles(connection, wanted))
+
+
+def signed(connection: Connection, size: int) -> bytes | None:
+    """A checkpoint with all cosignatures that came in for it."""
+    note = connection.scalar(select(trail_checkpoint.c.note).where(trail_checkpoint.c.size == size))
+    if note is None:
+        return None
+    lines = connection.scalars(select(trail_cosignature.c.line).where(trail_cosignature.c.size == size))
+    more = [signature for line in sorted(lines) for signature in parse_signatures(line)]
+    return bytes(parse_note(bytes(note)).with_signatures(more))
+
+
+class Log:
+    """The log for readers: whoever proves, serves or audits; it signs nothing and numbers nothing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def keys(self) -> tuple[NoteKey, ...]:
+        """The log's public keys, as it says itself: to hand on, not to trust."""
+        with reading(self._engine) as connection:
+            return tuple(parse_vkey(vkey) for vkey in connection.scalars(select(trail_key.c.vkey).order_by(trail_key.c.at)))
+
+    def origin(self) -> str | None:
+        """The log's name; None before its first checkpoint."""
+        with reading(self._engine) as connection:
+            return connection.scalar(select(trail_key.c.origin).limit(1))
+
+    def size(self) -> int:
+        """Number of entries in the newest checkpoint."""
+        with reading(self._engine) as connection:
+            return connection.scalar(select(func.max(trail_checkpoint.c.size))) or 0
+
+    def waiting(self) -> int:
+        """Number of entries that have no number yet."""
+        with reading(self._engine) as connection:
+            return connection.scalar(select(func.count()).select_from(trail_pending)) or 0
+
+    def checkpoint(self, size: int | None = None) -> bytes:
+        """The checkpoint of a size, or the newest, with its cosignatures.
+
+        Raises:
+            NotFoundError: no checkpoint was made at that size, or none at all yet.
+        """
+        with reading(self._engine) as connection:
+            if size is None:
+                size = connection.scalar(select(func.max(trail_checkpoint.c.size)))
+            note = None if size is None else signed(connection, size)
+        if note is None:
+            raise NotFoundError("checkpoint", "latest" if size is None else str(size))
+        return note
+
+    def witnessed(self, names: Iterable[str], quorum: int) -> bytes | None:
+        """The newest checkpoint that so many of the named witnesses cosigned; None for none."""
+        wanted = frozenset(names)
+        query = select(trail_cosignature.c.size).distinct().order_by(trail_cosignature.c.size.desc()).limit(_AT_ONCE)
+        with reading(self._engine) as connection:
+            for size in connection.scalars(query).all():
+                note = signed(connection, size)
+                if note and len({s.name for s in parse_note(note).signatures} & wanted) >= quorum:
+                    return note
+        return None
+
+    def resource(self, tile: Tile) -> bytes:
+        """The bytes that a tile or entry bundle is served as.
+
+        Raises:
+            NotFoundError: the log has not got that far.
+        """
+        with reading(self._engine) as connection:
+            size = connection.scalar(select(func.max(trail_checkpoint.c.size))) or 0
+            if tile.leaves_end > size:
+                raise NotFoundError("tile", tile.path)
+            return bundle(connection, tile) if tile.level == ENTRIES else tiles(connection, [tile])[0]
+
+    def prove(self, seq: int, *, checkpoint: bytes | None = None) -> Proof:
+        """Prove that an entry is in the log, against a checkpoint of this log or the newest.
+
+        Raises:
+            NotFoundError: no entry of that number in that checkpoint.
+        """
+        note = checkpoint or self.checkpoint()
+        size = parse_checkpoint(parse_note(note).text).size
+        if not 0 <= seq < size:
+            raise NotFoundError("entry", str(seq))
+        with reading(self._engine) as connection:
+            hashes = hashes_of(inclusion_path(seq, size), node_hashes(connection, size))
+        return Proof(seq, hashes, note)
+
+    def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """Prove that the log of `new` entries begins with that of `old`.
+
+        Raises:
+            NotFoundError: the log has fewer entries, or `old` is more than `new`.
+        """
+        if not 0 <= old <= new <= self.size():
+            raise NotFoundError("consistency proof", f"{old}-{new}")
+        with reading(self._engine) as connection:
+            return hashes_of(consistency_path(old, new), node_hashes(connection, new))
+
+    def root(self, size: int) -> bytes:
+        """The root of the first `size` entries."""
+        with reading(self._engine) as connection:
+            return root_from(size, node_hashes(connection, size))
+
+    def entries(self, start: int, end: int) -> tuple[TrailEntry, ...]:
+        """The entries with numbers start … end − 1."""
+        with reading(self._engine) as connection:
+            return numbered(connection, start, end)
+
+    def entry(self, entry_id: int) -> TrailEntry | None:
+        """An entry by its id in this database."""
+        with reading(self._engine) as connection:
+            return entry(connection, entry_id)
+
+    def number(self, entry_id: int) -> int | None:
+        """The number that an entry was given; None while it waits."""
+        with reading(self._engine) as connection:
+            return connection.scalar(select(trail_sequence.c.seq).where(trail_sequence.c.entry_id == entry_id))
+
+    def await_number(self, entry_id: int, *, timeout_s: float, sleep: Callable[[float], None], clock: Callable[[], float]) -> int:
+        """Wait until the sequencer has numbered an entry: then it is in a signed checkpoint.
+
+        Raises:
+            UnavailableError: not within the time; the entry stays where it is and will be numbered.
+        """
+        until, pause = clock() + timeout_s, 0.001
+        while (seq := self.number(entry_id)) is None:
+            if clock() > until:
+                raise UnavailableError("the sequencer of the trail")
+            sleep(pause)
+            pause = min(pause * 1.5, 0.05)
+        return seq
+
+    def cosign(self, size: int, lines: Sequence[Signature], *, at: datetime) -> None:
+        """Keep cosignatures of a checkpoint that were verified; one that is there already changes nothing."""
+        with writing(self._engine) as connection:
+            for line in lines:
+                row = {"size": size, "line": line.line, "at": at}
+                connection.execute(insert(connection, trail_cosignature).values(row).on_conflict_do_nothing())
+
+
+def _tile(connection: Connection, tile: Tile, full: bytes | None) -> bytes:
+    if full is not None:
+        return full[: tile.width * HASH_BYTES]
+    start = tile.number * WIDTH
+    end = start + tile.width
+    hashes = _leaves(connection, start, end) if tile.level == 0 else _roots(connection, tile.level - 1, start, end)
+    if len(hashes) != tile.width:
+        raise NotFoundError("tile", tile.path)
+    return b"".join(hashes)
+
+
+def _leaves(connection: Connection, start: int, end: int) -> list[bytes]:
+    query = (
+        select(trail_entry.c.digest)
+        .join(trail_sequence, trail_sequence.c.entry_id == trail_entry.c.id)
+        .where(trail_sequence.c.seq >= start, trail_sequence.c.seq < end)
+        .order_by(trail_sequence.c.seq)
+    )
+    return [bytes.fromhex(digest) for digest in connection.scalars(query)]
+
+
+def _roots(connection: Connection, level: int, start: int, end: int) -> list[bytes]:
+    query = (
+        select(trail_tile.c.root)
+        .where(trail_tile.c.level == level, trail_tile.c.number >= start, trail_tile.c.number < end)
+        .order_by(trail_tile.c.number)
+    )
+    return [bytes.fromhex(root) for root in connection.scalars(query)]
