@@ -21,7 +21,7 @@ from provenance.actions import SOURCE_TYPES
 from provenance.claim import THUMBNAIL, captured
 from provenance.credential import Credential, SoftBinding
 from provenance.desk import Studio
-from provenance.errors import InputError, OutputError, SigningError, UnmarkableError, UnsupportedMediaError
+from provenance.errors import AlreadySignedError, InputError, OutputError, SigningError, UnmarkableError, UnsupportedMediaError
 from provenance.feed import public_status
 from provenance.judge import Evidence, MarkReading, judge
 from provenance.sdk import VALIDATOR, signable_types
@@ -331,9 +331,8 @@ def _view(source: Path, studio: Studio) -> tasks.Prepared:
 
 
 def _refuse_signed(source: Path, media_type: str, studio: Studio) -> None:
-    """A new claim over a signed file would drop its history without a word."""
     if studio.desk.workers.run(tasks.carries_credential, str(source), media_type):
-        raise InputError(str(source), "carries a credential already; to add to its history use `colophon edit`")
+        raise AlreadySignedError(str(source), "carries a credential already; sign what was made of it as an edit of it")
 
 
 @contextmanager

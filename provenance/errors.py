@@ -4,6 +4,7 @@ ProvenanceError
 ├── InputError                    the file given cannot be used
 │   ├── UnsupportedMediaError     … its kind is not one that this is done with
 │   ├── DamagedMediaError         … it is truncated or malformed
+│   ├── AlreadySignedError        … it carries a credential, which a new claim would drop
 │   └── UnmarkableError           … a mark put into it cannot be read back
 ├── OutputError                   the result cannot be written where it was asked for
 ├── SigningError                  the claim could not be signed; nothing was written
@@ -152,6 +153,10 @@ class UnsupportedMediaError(InputError):
 
 class DamagedMediaError(InputError):
     """The file is truncated or malformed."""
+
+
+class AlreadySignedError(InputError):
+    """The file carries a credential: a new claim over it would drop its history without a word."""
 
 
 class UnmarkableError(InputError):

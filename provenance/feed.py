@@ -28,7 +28,7 @@ def public_status(verdict: Verdict) -> dict[str, Any]:
     signer = credential.signer
     return {
         "status": str(verdict.status),
-        "label": _LABELS[verdict.status],
+        "label": _label(verdict),
         "summary": verdict.summary,
         "signer": {"name": signer.name, "development": signer.development} if signer else None,
         "signed_at": iso(credential.time.at) if credential.time.at else None,
@@ -37,3 +37,9 @@ def public_status(verdict: Verdict) -> dict[str, Any]:
         "signals": list(verdict.signals),
         "at": iso(verdict.inputs.at),
     }
+
+
+def _label(verdict: Verdict) -> str:
+    signer = verdict.credential.signer
+    label = _LABELS[verdict.status]
+    return f"{label} (development)" if label and signer is not None and signer.development else label

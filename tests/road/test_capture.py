@@ -20,7 +20,7 @@ from keys.errors import KeysError
 from provenance import sdk, tasks
 from provenance.capture import Signed, SignRequest, sign
 from provenance.credential import Credential, SoftBinding
-from provenance.errors import InputError, OutputError, SigningError, UnsupportedMediaError
+from provenance.errors import AlreadySignedError, InputError, OutputError, SigningError, UnsupportedMediaError
 from provenance.verdict import Status
 from watermark import media
 from watermark.errors import CarrierTooSmallError
@@ -147,7 +147,7 @@ def test_too_small_for_a_mark_says_so(house: House, tmp_path: Path, at: datetime
 
 
 def test_a_signed_file_is_not_signed_as_new(signed: Signed, house: House, tmp_path: Path, at: datetime) -> None:
-    with pytest.raises(InputError, match="colophon edit"):
+    with pytest.raises(AlreadySignedError, match="carries a credential"):
         sign(SignRequest(signed.path, tmp_path / "again.jpg"), house.studio(), at=at)
 
 
