@@ -248,7 +248,7 @@ def collage(pixels: Pixels, *, seed: int) -> Pixels:
     tall, wide = int(height * 1.5), int(width * 1.5)
     rough = rng.integers(0, 256, (6, 9, 3)).astype(np.uint8)
     canvas = cv2.resize(rough, (wide, tall), interpolation=cv2.INTER_NEAREST)
-    canvas = noise(canvas, 6, seed=seed)
+    canvas = noise(np.asarray(canvas, np.uint8), 6, seed=seed)
     top, left = int(rng.integers(0, tall - height + 1)), int(rng.integers(0, wide - width + 1))
     canvas[top : top + height, left : left + width] = pixels
     return canvas
@@ -279,8 +279,8 @@ def print_scan(pixels: Pixels, *, seed: int) -> Pixels:
 
 
 def _luma(pixels: Pixels) -> NDArray[np.float32]:
-    return pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    return np.asarray(pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))
 
 
 def _clip(values: NDArray[Any]) -> Pixels:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)

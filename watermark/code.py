@@ -32,7 +32,8 @@ def encode(bits: Bits) -> Bits:
         raise ValueError(f"tail-biting needs {MEMORY} bits, not {bits.size}")
     window = np.stack([np.roll(bits, delay) for delay in range(MEMORY + 1)], axis=1).astype(np.int64)
     taps = np.array([[generator >> (MEMORY - delay) & 1 for delay in range(MEMORY + 1)] for generator in GENERATORS])
-    return (window @ taps.T % 2).astype(np.uint8).reshape(-1)
+    word: Bits = (window @ taps.T % 2).astype(np.uint8).reshape(-1)
+    return word
 
 
 def decode(soft: Soft, *, most: int = 64) -> Iterator[Bits]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,24 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watermark import code, payload
-from watermark.detection import CANONICAL_AREA, Detection, Transform, canonical_unit
+from watermark.detection import CANONICAL_AREA, SMALLEST_UNIT, Detection, Transform, canonical_unit
 from watermark.errors import CarrierTooSmallError, UnsupportedError
 from watermark.lattice import TILE, TILES, Lattice, Real, lattice
 from watermark.mask import visibility, whiten
 from watermark.pattern import interpolation, synthesise
 from watermark.reading import Matrix, Reading, read
 from watermark.strength import choose
-from watermark.sync import Alignment, Candidate, PoseSearch, Spectrum, align, refine, spectrum
+from watermark.sync import Alignment, PoseSearch, Spectrum, spectrum
 
 ALGORITHM = "org.colophon.mark.image.1"
 SMALLEST = 32
 """Pixels on the short side under which nothing is embedded."""
 STRONGEST = 8.0
-WORK_AREA = 640_000
+WORK_AREA = 327_680
 """Pixels to which larger copies are shrunk before anyone looks for a mark."""
 P_FALSE = 1e-9
 """A picture is said to carry a mark only if chance is bounded by this, over the whole search."""
-READINGS = 24
+READINGS = 40
 """Most readings of one picture under one key; part of the bound."""
 BAND_ROWS = 256
 
@@ -112,37 +113,59 @@ class _Copy:
 
 
 def _detect(copy: _Copy, layout: Lattice) -> tuple[Reading, Matrix] | None:
-    """Try families of poses, the likely ones first, until one reads."""
-    left = READINGS
-    searches: tuple[Callable[[Lattice], list[Candidate]], ...] = (
-        copy.poses.upright,
-        copy.poses.turned,
-        copy.poses.stretched,
-    )
-    for search in searches:
-        for aligned in _aligned(copy, layout, search(layout)):
-            if left == 0:
-                return None
-            left -= 1
-            plane = _plane(aligned, copy.white.shape)
-            reading = read(copy.white, layout, plane)
-            if reading and reading.log_chance < math.log(P_FALSE / READINGS):
-                return reading, plane
+    """Try poses, the likely ones first, until one reads."""
+    for plane in itertools.islice(_planes(copy, layout), READINGS):
+        reading = read(copy.white, layout, plane)
+        if reading and reading.log_chance < math.log(P_FALSE / READINGS):
+            return reading, plane
     return None
 
 
-def _aligned(copy: _Copy, layout: Lattice, candidates: list[Candidate]) -> Iterator[Alignment]:
-    for candidate in candidates[:4]:
-        yield from align(copy.found, layout, refine(copy.found, layout, candidate))
+def _planes(copy: _Copy, layout: Lattice) -> Iterator[Matrix]:
+    """Poses by family, each worked out only when those before it have failed.
+
+    1. The whole picture, as it was or resized: needs no pilots.
+    2. Upright at any scale, mirrored or on its side.
+    3. The whole picture, mirrored or turned by quarters: needs no pilots.
+    4. Turned by any angle.
+    5. Upright, stretched.
+    """
+    whole = list(_whole(copy))
+    yield whole[0]
+    yield from _searched(copy, layout, copy.poses.upright)
+    yield from whole[1:]
+    yield from _searched(copy, layout, copy.poses.turned)
+    yield from _searched(copy, layout, copy.poses.stretched)
 
 
-def _plane(aligned: Alignment, shape: tuple[int, int]) -> Matrix:
-    """Homography from canonical units, modulo the tile, to the pixels of a copy of that shape."""
-    middle = np.array([shape[1] // 2 + 0.5, shape[0] // 2 + 0.5])
-    plane = np.eye(3)
-    plane[:2, :2] = aligned.matrix
-    plane[:2, 2] = middle - aligned.matrix @ aligned.centre
-    return plane
+def _whole(copy: _Copy) -> Iterator[Matrix]:
+    """The eight poses of an uncropped picture, and for small ones the pose under the floor of the canonical unit."""
+    height, width = copy.white.shape
+    unit = math.sqrt(width * height / CANONICAL_AREA)
+    for a, b, c, d in (
+        (1, 0, 0, 1),
+        (-1, 0, 0, 1),
+        (-1, 0, 0, -1),
+        (1, 0, 0, -1),
+        (0, -1, 1, 0),
+        (0, 1, -1, 0),
+        (0, 1, 1, 0),
+        (0, -1, -1, 0),
+    ):
+        x, y = width * (min(a, b) < 0), height * (min(c, d) < 0)
+        yield np.array([[a * unit, b * unit, x], [c * unit, d * unit, y], [0, 0, 1]])
+    if unit < SMALLEST_UNIT:
+        yield np.diag([SMALLEST_UNIT, SMALLEST_UNIT, 1.0])
+
+
+def _searched(copy: _Copy, layout: Lattice, search: Callable[[Lattice], list[Alignment]]) -> Iterator[Matrix]:
+    """Homographies from canonical units, modulo the tile, to the pixels of the copy."""
+    middle = np.array([copy.white.shape[1] // 2 + 0.5, copy.white.shape[0] // 2 + 0.5])
+    for aligned in search(layout):
+        plane = np.eye(3)
+        plane[:2, :2] = np.linalg.inv(aligned.waves).T
+        plane[:2, 2] = middle - plane[:2, :2] @ aligned.centre
+        yield plane
 
 
 def _transform(copy: _Copy, plane: Matrix, reading: Reading) -> Transform:
@@ -175,13 +198,13 @@ def _add(pixels: Pixels, mark: Real, unit: float) -> Pixels:
 
 
 def _changed(pixels: Pixels, change: Real) -> Pixels:
-    kind = cv2.CV_16U if pixels.dtype == np.uint16 else cv2.CV_8U
-    if pixels.ndim == 2:
-        return cv2.add(pixels.astype(np.float32), change, dtype=kind)
-    if pixels.shape[2] == 4:
-        change = change * (pixels[..., 3] > 0)
-    planes = [change] * 3 + [np.zeros_like(change)] * (pixels.shape[2] - 3)
-    return cv2.add(pixels, cv2.merge(planes), dtype=kind)
+    if pixels.ndim == 3:
+        if pixels.shape[2] == 4:
+            change = change * (pixels[..., 3] > 0)
+        change = np.dstack([change] * 3 + [np.zeros_like(change)] * (pixels.shape[2] - 3))
+    if pixels.dtype == np.uint16:
+        return np.asarray(cv2.add(pixels, change, dtype=cv2.CV_16U), np.uint16)
+    return np.asarray(cv2.add(pixels, change, dtype=cv2.CV_8U), np.uint8)
 
 
 def _check(pixels: Pixels) -> None:
@@ -193,10 +216,11 @@ def _check(pixels: Pixels) -> None:
 def _luma(pixels: Pixels) -> NDArray[np.uint8]:
     """Luma, 0–255, shape (H, W)."""
     if pixels.dtype == np.uint16:
-        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
-    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels[..., :3], cv2.COLOR_RGB2GRAY)
+        pixels = np.asarray(cv2.convertScaleAbs(pixels, alpha=1 / 257), np.uint8)
+    return np.asarray(pixels if pixels.ndim == 2 else cv2.cvtColor(pixels[..., :3], cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _shrink(luma: NDArray[np.uint8], wide: int, tall: int) -> Real:
     larger = wide > luma.shape[1] or tall > luma.shape[0]
-    return cv2.resize(luma, (wide, tall), interpolation=cv2.INTER_LINEAR if larger else cv2.INTER_AREA).astype(np.float32)
+    method = cv2.INTER_LINEAR if larger else cv2.INTER_AREA
+    return np.asarray(cv2.resize(luma, (wide, tall), interpolation=method), np.float32)

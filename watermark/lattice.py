@@ -4,12 +4,15 @@ Everything is drawn from SHAKE-256 of a label and the key, so that a second impl
 random numbers. Frequencies are integer vectors k = (kx, ky), kx ≥ 1, in cycles per tile of 64 canonical units. The axes are
 left out: straight edges and the JPEG block grid live there.
 
-Two families of lines, told apart by what they are for:
+Two families ride on the lines, told apart by what they are for:
 
 - 40 *pilots* run unbroken over the whole plane. Their power shows in |FFT|² wherever the copy was cut and gives the pose.
-- 320 *carriers* change phase from tile to tile (one of four, keyed, repeating after 16 × 16 tiles). Without the key they
+- 640 *carriers* change phase from tile to tile (one of four, keyed, repeating after 16 × 16 tiles). Without the key they
   cannot be told from noise, folding the picture on its period does not gather them, and the right one of the 256 possible
-  tile offsets gives the absolute position of a crop.
+  tile offsets gives the absolute position of a crop. Several carriers share a line: their phases keep them apart.
+
+Half of the carriers ride on the coarse third of the lines, which survive a copy's shrinking to a quarter, half on the rest;
+each half carries the whole code word.
 """
 
 from __future__ import annotations
@@ -26,12 +29,16 @@ TILES = 16
 LOWEST, HIGHEST = 0.04, 0.25
 """Band, cycles per canonical unit."""
 PILOTS = 40
-CARRIERS = 320
-CODE_BITS = 2 * CARRIERS
-PILOT_SHARE = 0.2
+HALF = 320
+CARRIERS = 2 * HALF
+CODE_BITS = 2 * HALF
+DIMENSIONS = 2 * CARRIERS
+COARSE = 9
+"""Lines up to this many cycles per tile carry the first half of the carriers."""
+PILOT_SHARE = 0.25
 """Share of the mark's energy in the pilots."""
-TILT = 0.3
-"""Line amplitudes grow with this power of the frequency."""
+COARSE_SHARE = 0.5
+"""Share of the carriers' energy in the first half."""
 
 LABEL = b"org.colophon.mark.image.1"
 
@@ -47,11 +54,14 @@ class Lattice:
         pilots: Shape (40, 2), int: (kx, ky), from low to high frequency.
         pilot_phase: Shape (40,), complex, |1|: phase at the corner of a tile.
         pilot_gain: Shape (40,): amplitudes for a mark of variance 1.
-        carriers: Shape (320, 2), int: (kx, ky), from low to high frequency.
-        carrier_gain: Shape (320,).
-        tile_phase: Shape (16, 16, 320), complex, a power of i for tile row, tile column, carrier.
-        order: Shape (640,): `order[d]` is the code bit on dimension d; d < 320 are real parts, the others imaginary.
-        signs: Shape (640,): ±1 for each dimension.
+        carriers: Shape (640, 2), int: (kx, ky); within each half the half's lines over and over, from low to high frequency.
+        carrier_gain: Shape (640,).
+        layers: Runs of carriers that ride on different lines.
+        tile_phase: Shape (16, 16, 640), complex, a power of i for tile row, tile column, carrier.
+        tile_spectrum: Shape (16, 16, 640): conjugate of `tile_phase` transformed over tile rows and columns.
+        order: Shape (1280,): `order[d]` is the code bit on dimension d; of each half's 640 dimensions the first 320 are its
+            carriers' real parts, the others the imaginary parts.
+        signs: Shape (1280,): ±1 for each dimension.
         key: What it was made from, for the tile origin of an id.
     """
 
@@ -60,7 +70,9 @@ class Lattice:
     pilot_gain: Real
     carriers: NDArray[np.int64]
     carrier_gain: Real
+    layers: tuple[slice, ...]
     tile_phase: Complex
+    tile_spectrum: Complex
     order: NDArray[np.int64]
     signs: Real
     key: bytes
@@ -74,9 +86,16 @@ class Lattice:
         return int(byte >> 4), int(byte & 15)
 
     def symbols(self, code: NDArray[np.uint8]) -> Complex:
-        """Return the carriers' symbols of a code word: shape (640,) of 0 and 1 → (320,) complex, |1|."""
+        """Return the carriers' symbols of a code word: shape (640,) of 0 and 1 → (640,) complex, |1|."""
         values = (1 - 2 * code[self.order].astype(np.float32)) * self.signs
-        return ((values[:CARRIERS] + 1j * values[CARRIERS:]) * np.float32(np.sqrt(0.5))).astype(np.complex64)
+        parts = values.reshape(2, 2, HALF)
+        return ((parts[:, 0] + 1j * parts[:, 1]) * np.float32(np.sqrt(0.5))).astype(np.complex64).reshape(CARRIERS)
+
+    @staticmethod
+    def dimensions(sums: Complex) -> Real:
+        """Return real and imaginary parts of carriers, shape (640,), in the order of dimensions: shape (1280,)."""
+        parts = sums.reshape(2, HALF)
+        return np.stack([parts.real, parts.imag], axis=1).astype(np.float32).reshape(DIMENSIONS)
 
 
 @lru_cache(maxsize=16)
@@ -90,19 +109,29 @@ def lattice(key: bytes) -> Lattice:
         raise ValueError(f"a mark's key has at least 16 bytes, not {len(key)}")
     lines = _band()
     chosen = _choose_pilots(lines, key)
-    pilots, carriers = lines[chosen], lines[~chosen]
+    pilots, rest = lines[chosen], lines[~chosen]
+    coarse = np.hypot(rest[:, 0], rest[:, 1]) <= COARSE
+    halves = [rest[coarse], rest[~coarse]]
+    carriers = np.concatenate([np.resize(half, (HALF, 2)) for half in halves])
     phase = np.exp(2j * np.pi * _words(key, b"pilot phases", PILOTS) / 2.0**64).astype(np.complex64)
     turns = np.unpackbits(_stream(key, b"tile phases", TILES * TILES * CARRIERS // 4)).reshape(-1, 2)
     tile_phase = np.array([1, 1j, -1, -1j], np.complex64)[2 * turns[:, 0] + turns[:, 1]]
+    tile_phase = tile_phase.reshape(TILES, TILES, CARRIERS)
+    words = _words(key, b"order", DIMENSIONS).reshape(2, CODE_BITS)
+    shares = np.repeat([COARSE_SHARE, 1 - COARSE_SHARE], HALF) / HALF
     return Lattice(
         pilots=pilots,
         pilot_phase=phase,
-        pilot_gain=_gains(pilots, PILOT_SHARE),
+        pilot_gain=np.full(PILOTS, np.sqrt(2 * PILOT_SHARE / PILOTS), np.float32),
         carriers=carriers,
-        carrier_gain=_gains(carriers, 1 - PILOT_SHARE),
-        tile_phase=tile_phase.reshape(TILES, TILES, CARRIERS),
-        order=np.argsort(_words(key, b"order", CODE_BITS), kind="stable"),
-        signs=(1 - 2 * np.unpackbits(_stream(key, b"signs", CODE_BITS // 8)).astype(np.float32)),
+        carrier_gain=np.sqrt(2 * (1 - PILOT_SHARE) * shares).astype(np.float32),
+        layers=tuple(
+            slice(h * HALF + i, h * HALF + min(i + len(halves[h]), HALF)) for h in (0, 1) for i in range(0, HALF, len(halves[h]))
+        ),
+        tile_phase=tile_phase,
+        tile_spectrum=np.fft.fft2(tile_phase, axes=(0, 1)).conj().astype(np.complex64),
+        order=np.argsort(words, axis=1, kind="stable").reshape(DIMENSIONS),
+        signs=(1 - 2 * np.unpackbits(_stream(key, b"signs", DIMENSIONS // 8)).astype(np.float32)),
         key=key,
     )
 
@@ -122,11 +151,6 @@ def _choose_pilots(lines: NDArray[np.int64], key: bytes) -> NDArray[np.bool_]:
     chosen = np.zeros(len(lines), np.bool_)
     chosen[places] = True
     return chosen
-
-
-def _gains(lines: NDArray[np.int64], share: float) -> Real:
-    tilt = np.hypot(lines[:, 0], lines[:, 1]) ** TILT
-    return (tilt * np.sqrt(2 * share / (tilt**2).sum())).astype(np.float32)
 
 
 def _words(key: bytes, label: bytes, count: int) -> NDArray[np.uint64]:

@@ -38,7 +38,8 @@ def visibility(luma: Plane) -> Plane:
     tone = (cv2.GaussianBlur(luma, (0, 0), 4.0) - 127.0) / 128.0
     amount *= 1.0 + 0.35 * tone * tone
     mean = float(amount.mean())
-    return np.minimum(amount, np.float32(3.5 * mean)) / np.float32(mean)
+    relative: Plane = np.minimum(amount, np.float32(3.5 * mean)) / np.float32(mean)
+    return relative
 
 
 def whiten(luma: Plane) -> Plane:
@@ -52,16 +53,9 @@ def whiten(luma: Plane) -> Plane:
     height, width = luma.shape
     tall, wide = (-(-(size + HOP) // BLOCK) * BLOCK + BLOCK for size in (height, width))
     # reflected, so that no frame of black makes edges
-    padded = cv2.copyMakeBorder(
-        luma,
-        HOP,
-        tall - HOP - height,
-        HOP,
-        wide - HOP - width,
-        cv2.BORDER_REFLECT if min(luma.shape) > 2 else cv2.BORDER_REPLICATE,
-    )
-    amount = cv2.blur(visibility(padded), (BLOCK, BLOCK))
-    padded = padded - cv2.blur(padded, (2 * BLOCK, 2 * BLOCK))
+    framed: Plane = np.pad(luma, ((HOP, tall - HOP - height), (HOP, wide - HOP - width)), mode="symmetric")
+    amount: Plane = np.asarray(cv2.blur(visibility(framed), (BLOCK, BLOCK)), np.float32)
+    padded: Plane = framed - cv2.blur(framed, (2 * BLOCK, 2 * BLOCK))
     out = np.zeros_like(padded)
     for top in (0, HOP):
         for left in (0, HOP):
@@ -75,13 +69,13 @@ def _dct_matrix() -> Plane:
     place, wave = np.arange(BLOCK), np.arange(BLOCK)[:, None]
     matrix = np.sqrt(2 / BLOCK) * np.cos(np.pi * (place + 0.5) * wave / BLOCK)
     matrix[0] /= np.sqrt(2)
-    return matrix.astype(np.float32)
+    return np.asarray(matrix, np.float32)
 
 
 def _neighbours() -> Plane:
     """Mean over a frequency and its two neighbours, as a matrix."""
     band = np.eye(BLOCK) + np.eye(BLOCK, k=1) + np.eye(BLOCK, k=-1)
-    return (band / band.sum(1, keepdims=True)).astype(np.float32)
+    return np.asarray(band / band.sum(1, keepdims=True), np.float32)
 
 
 _WINDOW = np.sin(np.pi * (np.arange(BLOCK) + 0.5) / BLOCK).astype(np.float32)

@@ -13,27 +13,29 @@ def synthesise(layout: Lattice, symbols: Complex, origin: tuple[int, int], rows:
 
     Args:
         layout: The key's layout.
-        symbols: Shape (320,), or (rows, columns, 320) where they vary over the plane.
+        symbols: Shape (640,), or (rows, columns, 640) where they vary over the plane.
         origin: Tile (row, column) at the top left corner.
         rows, columns: How many tiles.
     Returns:
         Two arrays of shape (64 rows, 64 columns), float32; together of variance 1 for symbols of modulus 1.
     """
-    pilots = _tiles(layout.pilots, layout.pilot_gain * layout.pilot_phase, 1, 1)
+    pilots = _tiles(layout.pilots, layout.pilot_gain * layout.pilot_phase, (slice(None),), 1, 1)
     phases = layout.tile_phase[np.ix_((origin[0] + np.arange(rows)) % TILES, (origin[1] + np.arange(columns)) % TILES)]
-    carriers = _tiles(layout.carriers, layout.carrier_gain * symbols * phases, rows, columns)
+    carriers = _tiles(layout.carriers, layout.carrier_gain * symbols * phases, layout.layers, rows, columns)
     return np.tile(pilots, (rows, columns)), carriers
 
 
 def centre_phase(lines: NDArray[np.int64]) -> Complex:
     """Phase of each line half a unit right of and below a tile's corner, where its first sample lies."""
-    return np.exp(1j * np.pi * lines.sum(1) / TILE).astype(np.complex64)
+    return np.asarray(np.exp(1j * np.pi * lines.sum(1) / TILE), np.complex64)
 
 
-def _tiles(lines: NDArray[np.int64], amplitudes: Complex, rows: int, columns: int) -> Real:
-    """Sum of a cos(2π k·u / 64 + arg) over lines, with amplitudes of shape (320,) or (rows, columns, 320)."""
+def _tiles(lines: NDArray[np.int64], amplitudes: Complex, layers: tuple[slice, ...], rows: int, columns: int) -> Real:
+    """Sum of a cos(2π k·u / 64 + arg) over lines, with amplitudes of shape (lines,) or (rows, columns, lines)."""
     spectrum = np.zeros((rows, columns, TILE, TILE // 2 + 1), np.complex64)
-    spectrum[:, :, lines[:, 1] % TILE, lines[:, 0]] = amplitudes * centre_phase(lines) * np.float32(TILE * TILE / 2)
+    waves = amplitudes * centre_phase(lines) * np.float32(TILE * TILE / 2)
+    for layer in layers:
+        spectrum[:, :, lines[layer, 1] % TILE, lines[layer, 0]] += waves[..., layer]
     tiles = np.fft.irfft2(spectrum, s=(TILE, TILE)).astype(np.float32)
     return np.ascontiguousarray(tiles.transpose(0, 2, 1, 3)).reshape(rows * TILE, columns * TILE)
 

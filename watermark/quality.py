@@ -48,7 +48,7 @@ def ssim(before: Pixels, after: Pixels) -> float:
 
 def _ssim_plane(a: NDArray[np.float32], b: NDArray[np.float32], peak: float) -> float:
     def mean(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-        return cv2.GaussianBlur(plane, (11, 11), 1.5)[5:-5, 5:-5]
+        return np.asarray(cv2.GaussianBlur(plane, (11, 11), 1.5), np.float32)[5:-5, 5:-5]
 
     one, two = (0.01 * peak) ** 2, (0.03 * peak) ** 2
     mean_a, mean_b = mean(a), mean(b)

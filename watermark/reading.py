@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from watermark import code, payload
-from watermark.lattice import CARRIERS, CODE_BITS, TILE, TILES, Complex, Lattice, Real
-from watermark.pattern import centre_phase
+from watermark.lattice import CARRIERS, CODE_BITS, HALF, HIGHEST, TILE, TILES, Complex, Lattice, Real
 
 MOST_TILES = 40
 GATE = 3.0
@@ -25,7 +25,7 @@ class Tiles:
     """The carriers of a copy, tile by tile.
 
     Attributes:
-        values: Shape (rows, columns, 320), complex64: Fourier coefficients of the whitened copy.
+        values: Shape (rows, columns, 640), complex64: Fourier coefficients of the whitened copy.
         first: Tile (row, column) of the alignment's plane that `values[0, 0]` is.
     """
 
@@ -40,7 +40,7 @@ class Reading:
     Attributes:
         mark_id: The id.
         log_chance: Natural logarithm of the bound on the chance that one reading of an unmarked copy scores so high for any id.
-        bit_errors: Code bits, of 640, whose sign was wrong.
+        bit_errors: Dimensions, of 1280, whose sign was wrong.
         corner: Tile (row, column) of the alignment's plane at the marked picture's top left corner, modulo 16.
         shift: Tile offset at which the carriers' energy stood out.
         energy: By how many standard deviations.
@@ -67,18 +67,34 @@ def despread(white: Real, layout: Lattice, plane: Matrix) -> Tiles:
     scale = math.sqrt(abs(np.linalg.det(plane[:2, :2] / plane[2, 2])))
     if scale > 1.5:  # more pixels than units: average first, or what lies above the band folds into it
         small = (max(1, round(width * 1.25 / scale)), max(1, round(height * 1.25 / scale)))
-        white = cv2.resize(white, small, interpolation=cv2.INTER_AREA)
+        white = np.asarray(cv2.resize(white, small, interpolation=cv2.INTER_AREA), np.float32)
         plane = np.diag([small[0] / width, small[1] / height, 1.0]) @ plane
     rows, columns = high[1] - low[1], high[0] - low[0]
     into = _shift(-0.5, -0.5) @ plane @ _shift(0.5 + TILE * low[0], 0.5 + TILE * low[1])
-    size, flags = (columns * TILE, rows * TILE), cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    size, flags = (columns * TILE, rows * TILE), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     if np.abs(into[2, :2]).max() < 1e-9:
         flat = cv2.warpAffine(white, into[:2] / into[2, 2], size, flags=flags)
     else:
         flat = cv2.warpPerspective(white, into, size, flags=flags)
-    waves = np.fft.rfft2(flat.reshape(rows, TILE, columns, TILE).transpose(0, 2, 1, 3))
-    lines = layout.carriers
-    return Tiles(waves[:, :, lines[:, 1] % TILE, lines[:, 0]] * centre_phase(lines).conj(), (low[1], low[0]))
+    waves = _waves(np.asarray(flat, np.float32), rows, columns)
+    return Tiles(waves[:, :, layout.carriers[:, 1] + REACH, layout.carriers[:, 0]], (low[1], low[0]))
+
+
+def _waves(flat: Real, rows: int, columns: int) -> Complex:
+    """Fourier coefficients of each tile at ky = −16 … 16, kx = 0 … 16: shape (rows, columns, 33, 17).
+
+    As products with the few waves that are wanted, which is faster than whole transforms.
+    """
+    across = (flat.reshape(-1, TILE) @ _ACROSS).view(np.complex64)  # (rows · 64 · columns, 17)
+    tiles = across.reshape(rows, TILE, columns * (REACH + 1))
+    found = np.matmul(_DOWN, tiles).reshape(rows, 2 * REACH + 1, columns, REACH + 1)
+    return np.asarray(found.transpose(0, 2, 1, 3), np.complex64)
+
+
+REACH = int(HIGHEST * TILE)
+_CENTRES = (np.arange(TILE) + 0.5) / TILE
+_ACROSS = np.exp(-2j * np.pi * np.outer(_CENTRES, np.arange(REACH + 1))).astype(np.complex64).view(np.float32)
+_DOWN = np.exp(-2j * np.pi * np.outer(np.arange(-REACH, REACH + 1), _CENTRES)).astype(np.complex64)
 
 
 def extent(plane: Matrix, width: int, height: int) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -94,31 +110,50 @@ def extent(plane: Matrix, width: int, height: int) -> tuple[tuple[int, int], tup
 
 
 def gather(tiles: Tiles, layout: Lattice) -> Complex:
-    """Sum the tiles at each of the 256 offsets, in units of each carrier's own noise: shape (16, 16, 320).
+    """Sum the tiles at each of the 256 offsets, in units of each carrier's own noise: shape (16, 16, 640).
 
     Entry (a, b) supposes that tile (r, c) carries the phases of tile (r − a, c − b) of the layout.
     """
     rows, columns, _ = tiles.values.shape
     folded = np.zeros((TILES, TILES, CARRIERS), np.complex64)
-    place = np.ix_((tiles.first[0] + np.arange(rows)) % TILES, (tiles.first[1] + np.arange(columns)) % TILES)
-    np.add.at(folded, place, tiles.values)
+    places = (tiles.first[0] + np.arange(rows)) % TILES, (tiles.first[1] + np.arange(columns)) % TILES
+    if rows <= TILES and columns <= TILES:
+        folded[np.ix_(*places)] = tiles.values
+    else:
+        np.add.at(folded, np.ix_(*places), tiles.values)
     noise = np.sqrt((np.abs(tiles.values) ** 2).sum((0, 1))) + np.float32(1e-9)
-    pattern = np.fft.fft2(layout.tile_phase, axes=(0, 1))
-    return (np.fft.ifft2(pattern.conj() * np.fft.fft2(folded, axes=(0, 1)), axes=(0, 1)) / noise).astype(np.complex64)
+    folded /= noise
+    return _over_tiles(_BACK, layout.tile_spectrum * _over_tiles(_FORTH, folded))
+
+
+def _over_tiles(matrix: Complex, values: Complex) -> Complex:
+    """Apply a 16 × 16 matrix along both axes of tiles."""
+    down = (matrix @ values.reshape(TILES, -1)).reshape(TILES, TILES, -1)
+    return np.asarray(np.matmul(matrix, down), np.complex64)
+
+
+_FORTH = np.exp(-2j * np.pi * np.outer(np.arange(TILES), np.arange(TILES)) / TILES).astype(np.complex64)
+_BACK = (_FORTH.conj() / TILES).astype(np.complex64)
 
 
 def soft_values(sums: Complex, layout: Lattice) -> Real:
-    """Return the received word, shape (640,), in the code's order: positive where a 0 is likelier.
+    """Return the received values of the 1280 dimensions, signs undone: positive where a 0 is likelier.
 
     Each carrier counts by the amplitude found around its frequency, so what a copy lost to scaling counts for nothing.
     """
-    power = np.abs(sums) ** 2 - 1
-    amplitude = np.sqrt(np.maximum(np.convolve(np.pad(power, 16, mode="edge"), np.full(33, 1 / 33), "valid"), 0.02))
-    values = np.concatenate([sums.real * amplitude, sums.imag * amplitude]).astype(np.float32)
+    power = _nearby(layout) @ (np.abs(sums) ** 2 - 1)
+    values = layout.dimensions(sums * np.sqrt(np.maximum(power, 0.01)))
     limit = 3 * np.sqrt((values**2).mean())
-    soft = np.empty(CODE_BITS, np.float32)
-    soft[layout.order] = np.clip(values, -limit, limit) * layout.signs
-    return soft
+    return np.asarray(np.clip(values, -limit, limit) * layout.signs, np.float32)
+
+
+@lru_cache(maxsize=16)
+def _nearby(layout: Lattice) -> Real:
+    """Weights of a mean over carriers of like frequency in the same half: shape (640, 640)."""
+    radius = np.hypot(layout.carriers[:, 0], layout.carriers[:, 1])
+    radius[HALF:] += 100
+    weights = np.exp(-((radius[:, None] - radius) ** 2) / 2)
+    return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
 
 
 def read(white: Real, layout: Lattice, plane: Matrix) -> Reading | None:
@@ -133,11 +168,12 @@ def read(white: Real, layout: Lattice, plane: Matrix) -> Reading | None:
     if energy[a, b] < GATE:
         return None
     soft = soft_values(sums[a, b], layout)
-    for bits in code.decode(soft):
+    word = np.bincount(layout.order, soft, CODE_BITS).astype(np.float32)
+    for bits in code.decode(word):
         mark_id = payload.unpack(bits)
         if mark_id is None:
             continue
-        signs = 1 - 2 * code.encode(bits).astype(np.float32)
+        signs = 1 - 2 * code.encode(bits)[layout.order].astype(np.float32)
         origin = layout.origin(mark_id)
         return Reading(
             mark_id=mark_id,
@@ -161,15 +197,15 @@ def log_chance(soft: Real, signs: Real) -> float:
         Natural logarithm of the bound, ≤ 0, for one word; add the logarithm of the number of words.
     """
     size = np.abs(soft).astype(np.float64)
-    total = float((soft * signs).sum())
+    total = float(soft @ signs)
     if total <= 0:
         return 0.0
     rate = total / float((size**2).sum())
-    exponents = []
+    exponents = [0.0]
     for factor in np.linspace(1.0, 4.0, 31):
         x = factor * rate * size
         exponents.append(float((x + np.log1p(np.exp(-2 * x)) - math.log(2)).sum()) - factor * rate * total)
-    return min(0.0, *exponents)
+    return min(exponents)
 
 
 def _shift(x: float, y: float) -> Matrix:

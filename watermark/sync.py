@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from watermark.lattice import TILE, Complex, Lattice, Real
 
+Matrix = NDArray[np.float64]
+
 CEILING = 8.0
 """Power of one bin, in units of the mean, above which it counts no more: one stray line is not a lattice."""
 
@@ -37,12 +39,14 @@ class Spectrum:
         for j in range(4):
             for i in range(4):
                 total += wx[i] * wy[j] * self._bin(x0 + i - 1, y0 + j - 1)
-        return np.where(flip, total.conj(), total)
+        turned: Complex = np.where(flip, total.conj(), total)
+        return turned
 
     def _bin(self, x: NDArray[np.int64], y: NDArray[np.int64]) -> Complex:
         mirrored = x < 0
         found = self.values[np.where(mirrored, -y, y) % self.shape[0], np.minimum(np.abs(x), self.shape[1] // 2)]
-        return np.where(mirrored, found.conj(), found)
+        turned: Complex = np.where(mirrored, found.conj(), found)
+        return turned
 
 
 def spectrum(white: Real) -> Spectrum:
@@ -57,37 +61,51 @@ def spectrum(white: Real) -> Spectrum:
     field[: height - top, wide - left :] = tapered[top:, :left]
     field[tall - top :, : width - left] = tapered[:top, left:]
     field[tall - top :, wide - left :] = tapered[:top, :left]
-    values = np.fft.rfft2(field).astype(np.complex64)
-    return Spectrum(values / np.sqrt(_background(values)), (tall, wide))
+    values = _transform(field)
+    values /= np.sqrt(_background(values))
+    return Spectrum(values, (tall, wide))
+
+
+def _transform(field: Real) -> Complex:
+    """Half of the two-dimensional transform, as `numpy.fft.rfft2` but for the first and last column, which stay 0.
+
+    OpenCV's packed form is several times faster to compute; no line of a mark lies on the axis or at the Nyquist frequency.
+    """
+    packed = cv2.dft(field)
+    tall, wide = field.shape
+    values = np.zeros((tall, wide // 2 + 1), np.complex64)
+    values.view(np.float32)[:, 2:wide] = packed[:, 1 : wide - 1]
+    return values
 
 
 def _taper(size: int, ramp: int = 12) -> Real:
     edge = np.minimum(np.arange(size) + 0.5, size - 0.5 - np.arange(size)) / min(ramp, size / 2)
-    return np.sin(np.minimum(edge, 1) * np.pi / 2).astype(np.float32) ** 2
+    return np.asarray(np.sin(np.minimum(edge, 1) * np.pi / 2) ** 2, np.float32)
 
 
 def _background(values: Complex) -> Real:
     """Local mean power, lines left out by holding each bin to four times a first mean."""
     power = values.real**2 + values.imag**2
-    size = tuple(max(9, n // 50 | 1) for n in (power.shape[1] * 2, power.shape[0]))
+    size = max(9, power.shape[1] // 25 | 1), max(9, power.shape[0] // 50 | 1)
     mean = cv2.blur(power, size) + np.float32(1e-12)
-    return cv2.blur(np.minimum(power, 4 * mean), size) + np.float32(1e-12)
+    return np.asarray(cv2.blur(np.minimum(power, 4 * mean), size) + 1e-12, np.float32)
 
 
-def _cubic(t: NDArray[np.float64]) -> list[Real]:
-    t = t.astype(np.float32)
-    return [
-        ((2 - t) * t - 1) * t / 2,
-        ((3 * t - 5) * t * t + 2) / 2,
-        ((4 - 3 * t) * t + 1) * t / 2,
-        (t - 1) * t * t / 2,
-    ]
+def _cubic(place: NDArray[np.float64]) -> list[Real]:
+    """Catmull–Rom weights of the four samples around places 0–1 between the middle two."""
+    t = place.astype(np.float32)
+    taps = (((2 - t) * t - 1) * t / 2, ((3 * t - 5) * t * t + 2) / 2, ((4 - 3 * t) * t + 1) * t / 2, (t - 1) * t * t / 2)
+    return [np.asarray(tap, np.float32) for tap in taps]
 
 
 BANDS = ((0.45, 0.8), (0.8, 1.6), (1.6, 3.4))
 """Scales that are searched, times the one that an uncropped copy would have; each band with steps of its own."""
 STRETCH = 0.16
 """Half the largest logarithm of the aspect ratio that is searched."""
+LISTED = 80
+"""Poses of each band and mirroring that are taken from power alone; twice as many in all are tested in phase."""
+STEP = 0.7
+"""Bins of the doubled spectrum by which a typical pilot moves from one pose to the next."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,10 +114,25 @@ class Candidate:
 
     Attributes:
         matrix: Shape (2, 2): canonical frequency (cycles per unit, (x, y)) → cycles per copy pixel.
-        z: How far its pilots' power stands above that of its neighbours, in standard deviations.
+        z: How far its pilots' power stands above that of other poses, in standard deviations.
     """
 
-    matrix: NDArray[np.float64]
+    matrix: Matrix
+    z: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """A pose with its place on the tile.
+
+    Attributes:
+        waves: Shape (2, 2): canonical frequency (cycles per unit, (x, y)) → cycles per copy pixel.
+        centre: Canonical position (x, y), modulo the tile, of the copy's middle pixel.
+        z: How well the pilots' phases agree, in standard deviations.
+    """
+
+    waves: Matrix
+    centre: NDArray[np.float64]
     z: float
 
 
@@ -117,36 +150,90 @@ class PoseSearch:
             found: Spectrum of the copy.
             unit: Copy pixels per canonical unit if the copy were the whole marked picture.
         """
+        self._found = found
         power = found.values.real**2 + found.values.imag**2
-        power[:2], power[-1:], power[:, :2] = 1, 1, 1
+        power[:2] = power[-1:] = power[:, :2] = 1
         levels = np.minimum(power * np.float32(31), np.float32(31 * CEILING)).astype(np.uint8)
         self._maps = [_PolarMap(np.fft.fftshift(levels, axes=0), found.shape, unit, low, high) for low, high in BANDS]
 
-    def upright(self, layout: Lattice) -> list[Candidate]:
-        """Poses turned by 0 or 90° (± 1 step), mirrored or not."""
-        return _distinct([c for each in self._maps for c in each.strip(layout, np.zeros(1))])
+    def upright(self, layout: Lattice) -> list[Alignment]:
+        """Poses turned by 0 or 90°, mirrored or not, of every scale."""
+        return _best(self._found, layout, [c for each in self._maps for c in each.strip(layout, np.zeros(1))])
 
-    def stretched(self, layout: Lattice) -> list[Candidate]:
+    def stretched(self, layout: Lattice) -> list[Alignment]:
         """Upright poses with every aspect ratio."""
-        return _distinct([c for each in self._maps for c in each.strip(layout, each.stretches())])
+        return _best(self._found, layout, [c for each in self._maps for c in each.strip(layout, each.stretches())])
 
-    def turned(self, layout: Lattice) -> list[Candidate]:
-        """Poses of every angle."""
-        return _distinct([c for each in self._maps for c in each.full(layout)])
+    def turned(self, layout: Lattice) -> list[Alignment]:
+        """Poses of every angle and scale."""
+        return _best(self._found, layout, [c for each in self._maps for c in each.full(layout)])
 
 
-def _distinct(candidates: list[Candidate], most: int = 8) -> list[Candidate]:
-    """The best, no two alike within 1 %."""
-    kept: list[Candidate] = []
-    for candidate in sorted(candidates, key=lambda c: -c.z):
-        size = np.abs(candidate.matrix).max()
-        if all(
-            min(np.abs(candidate.matrix - k.matrix).max(), np.abs(candidate.matrix + k.matrix).max()) > 0.01 * size for k in kept
-        ):
-            kept.append(candidate)
+def _best(found: Spectrum, layout: Lattice, candidates: list[Candidate], most: int = 5) -> list[Alignment]:
+    """The candidates whose pilots agree best in phase too, refined, no two alike within 1 %.
+
+    Power alone ranks millions of poses cheaply; agreement in phase is the sharper test, and affordable for hundreds.
+    """
+    candidates = sorted(candidates, key=lambda c: -c.z)[: 2 * LISTED]
+    every = np.array([c.matrix for c in candidates] + [-c.matrix for c in candidates])
+    values = _limited(found.at(np.einsum("nij,pj->npi", every, layout.pilots / TILE)))
+    grid = np.zeros((len(every), TILE, TILE), np.complex64)
+    grid[:, layout.pilots[:, 1] % TILE, layout.pilots[:, 0]] = values * layout.pilot_phase.conj()
+    scores = np.fft.fft2(grid).real.reshape(len(every), -1)
+    peaks = scores.argmax(1)
+    z = scores[np.arange(len(every)), peaks] / _level(values)
+    kept: list[tuple[Matrix, int]] = []
+    for n in np.argsort(-z):
+        size = 0.01 * np.abs(every[n]).max()
+        if all(np.abs(every[n] - matrix).max() > size for matrix, _ in kept):
+            kept.append((every[n], int(n)))
             if len(kept) == most:
                 break
-    return kept
+    starts = [Alignment(matrix, np.array([peaks[n] % TILE, peaks[n] // TILE], float), float(z[n])) for matrix, n in kept]
+    return sorted((_refine(found, layout, start) for start in starts), key=lambda a: -a.z)
+
+
+def _refine(found: Spectrum, layout: Lattice, start: Alignment) -> Alignment:
+    """Turn, scale, stretch, shear and shift a pose a little, until its pilots agree best."""
+    lines = layout.pilots / TILE
+    bins = np.median(np.hypot(*(lines @ start.waves.T).T)) * max(found.shape)
+    waves, centre, step, shift = start.waves, start.centre, 0.7 / bins, 0.5
+    reached = 0.0
+    while step > 0.04 / bins:
+        before = reached
+        for moves in (_SIMILAR, _SKEW):
+            tries = waves @ (np.eye(2) + step * moves)
+            values = _limited(found.at(np.einsum("nij,pj->npi", tries, lines)))
+            fit = (values * (layout.pilot_phase * np.exp(2j * np.pi * lines @ centre)).conj()).real.sum(1)
+            waves = tries[int(fit.argmax())]
+        values = _limited(found.at(lines @ waves.T)) * layout.pilot_phase.conj()
+        around = centre + shift * _AROUND
+        fit = (values * np.exp(-2j * np.pi * around @ lines.T)).real.sum(1)
+        centre, reached = around[int(fit.argmax())], float(fit.max())
+        if reached <= before * 1.001:
+            step, shift = step / 2, shift / 2
+    return Alignment(waves, centre % TILE, reached / float(_level(values)))
+
+
+def _moves(first: list[list[int]], second: list[list[int]]) -> NDArray[np.float64]:
+    """The nine sums of two small changes of a matrix, none first."""
+    one, two = np.array(first, float), np.array(second, float)
+    return np.array([i * one + j * two for i in (0, -1, 1) for j in (0, -1, 1)])
+
+
+_SIMILAR = _moves([[1, 0], [0, 1]], [[0, -1], [1, 0]])
+_SKEW = _moves([[1, 0], [0, -1]], [[0, 1], [1, 0]])
+_AROUND = np.array([(x, y) for x in (0, -1, 1) for y in (0, -1, 1)], float)
+
+
+def _limited(values: Complex) -> Complex:
+    """Hold each line to 4 times the mean amplitude: one strong line must not decide alone."""
+    return np.asarray(values / np.maximum(1, np.abs(values) / 4), np.complex64)
+
+
+def _level(values: Complex) -> Real:
+    """Standard deviation of a sum of the lines' real parts under random phases."""
+    return np.asarray(np.sqrt((np.abs(values) ** 2).sum(-1) / 2) + 1e-9, np.float32)
 
 
 class _PolarMap:
@@ -155,7 +242,7 @@ class _PolarMap:
     def __init__(self, levels: NDArray[np.uint8], shape: tuple[int, int], unit: float, low: float, high: float) -> None:
         self.low, self.high, self.unit = low, high, unit
         typical = 0.16 / (unit * np.sqrt(low * high)) * max(shape)
-        self.turns = int(np.ceil(np.pi / (0.5 / typical)))
+        self.turns = int(np.ceil(np.pi * typical / STEP))
         self.step = np.pi / self.turns
         self.first = np.log(0.03 / (unit * high))
         last = np.log(0.31 / (unit * low))
@@ -171,7 +258,7 @@ class _PolarMap:
     def stretches(self) -> NDArray[np.float64]:
         return np.arange(-STRETCH, STRETCH, self.step)
 
-    def _polar(self, lines: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _polar(self, lines: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows (modulo half a turn) and first columns of lines given in cycles per canonical unit, for the largest scale."""
         angle = np.arctan2(lines[..., 1], lines[..., 0]) + np.pi / 2
         rows = np.round(angle / self.step).astype(np.int64) % self.turns
@@ -189,7 +276,7 @@ class _PolarMap:
             for row, column in zip(rows, columns, strict=True):
                 total += self.map[row : row + self.turns, column : column + self.scales]
             z = _standardise(total)
-            for place in np.argpartition(z.ravel(), -24)[-24:]:
+            for place in np.argpartition(z.ravel(), -LISTED)[-LISTED:]:
                 turn, column = divmod(int(place), self.scales)
                 matrix = _rotation(turn * self.step) * (mirror, 1) / self._scale(column)
                 found.append(Candidate(matrix, float(z[turn, column])))
@@ -200,19 +287,18 @@ class _PolarMap:
         shapes = []
         for quarter in (0, 1):
             for mirror in (1, -1):
-                for off in (-1, 0, 1):
-                    turn = _rotation(quarter * np.pi / 2 + off * self.step)
-                    shapes += [turn @ np.diag([mirror * np.exp(s), np.exp(-s)]) for s in stretches]
+                turn = _rotation(quarter * np.pi / 2)
+                shapes += [turn @ np.diag([mirror * np.exp(s), np.exp(-s)]) for s in stretches]
         every = np.array(shapes)
         rows, columns = self._polar(np.einsum("sij,pj->psi", every, layout.pilots / TILE))
         width = self.map.shape[1]
         flat = self.map.reshape(-1)
-        run = np.arange(self.scales)
+        run = np.arange(self.scales, dtype=np.int32)
         total = np.zeros((len(every), self.scales), np.uint16)
-        for row, column in zip(rows, columns, strict=True):
-            total += flat[np.clip(column[:, None] + run, 0, width - 1) + row[:, None] * width]
+        for start in (rows * width + columns).astype(np.int32):
+            total += np.take(flat, start[:, None] + run, mode="clip")
         z = _standardise(total)
-        best = np.argpartition(z.ravel(), -24)[-24:]
+        best = np.argpartition(z.ravel(), -LISTED)[-LISTED:]
         places = [divmod(int(place), self.scales) for place in best]
         return [Candidate(every[s] / self._scale(column), float(z[s, column])) for s, column in places]
 
@@ -228,63 +314,4 @@ def _standardise(total: NDArray[np.uint16]) -> Real:
     spread = (high - low) / 2
     # neighbouring scales share one spread: a column of 12 upright poses is too short for its own
     middle, spread = (cv2.blur(v.astype(np.float32)[None], (61, 1))[0] for v in (middle, spread))
-    return (total - middle) / np.maximum(spread, 1)
-
-
-def refine(found: Spectrum, layout: Lattice, start: Candidate) -> NDArray[np.float64]:
-    """Return the affine matrix near a candidate under which the pilots' power is greatest: shape (2, 2)."""
-    lines = layout.pilots / TILE
-    basis = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[1, 0], [0, -1]], [[0, 1], [1, 0]]], float)
-    weights = np.stack(np.meshgrid(*[[0, -1, 1]] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
-    moves = np.einsum("nb,bij->nij", weights, basis)
-    bins = np.median(np.hypot(*(lines @ start.matrix.T).T)) * max(found.shape)
-    matrix, step = start.matrix, 0.7 / bins
-    while step > 0.04 / bins:
-        tries = matrix @ (np.eye(2) + step * moves)
-        where = np.einsum("nij,pj->npi", tries, lines)
-        power = np.abs(found.at(where)) ** 2
-        best = int(np.minimum(power, 40).sum(1).argmax())
-        matrix = tries[best]
-        if best == 0:
-            step /= 2
-        else:
-            step *= 0.8
-    return matrix
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Alignment:
-    """A pose with its place on the tile.
-
-    Attributes:
-        matrix: Shape (2, 2): canonical units → copy pixels.
-        centre: Canonical position (x, y), modulo the tile, of the copy's middle pixel.
-        z: How well the pilots' phases agree, in standard deviations.
-    """
-
-    matrix: NDArray[np.float64]
-    centre: NDArray[np.float64]
-    z: float
-
-
-def align(found: Spectrum, layout: Lattice, matrix: NDArray[np.float64]) -> list[Alignment]:
-    """Return the places, one for each half turn, at which the pilots' phases agree best."""
-    lines = layout.pilots
-    values = found.at(lines / TILE @ matrix.T)
-    # one strong line must not decide alone
-    values = values / np.maximum(1, np.abs(values) / 4)
-    level = float(np.sqrt((np.abs(values) ** 2).sum() / 2)) + 1e-9
-    results = []
-    for half in (1, -1):
-        turned = (values if half == 1 else values.conj()) * layout.pilot_phase.conj()
-        grid = np.zeros((4 * TILE, 4 * TILE), np.complex64)
-        grid[lines[:, 1] % (4 * TILE), lines[:, 0]] = turned
-        score = np.fft.fft2(grid).real
-        row, column = np.unravel_index(int(score.argmax()), score.shape)
-        place = np.array([column, row]) / 4.0
-        for step in (0.125, 0.06, 0.03):
-            around = place + step * np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1]), -1).reshape(-1, 2)
-            fit = (turned * np.exp(-2j * np.pi * around @ lines.T / TILE)).real.sum(1)
-            place = around[int(fit.argmax())]
-        results.append(Alignment(np.linalg.inv(half * matrix).T, place % TILE, float(fit.max()) / level))
-    return sorted(results, key=lambda a: -a.z)
+    return np.asarray((total - middle) / np.maximum(spread, 1), np.float32)

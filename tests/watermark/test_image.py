@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mark_scenes import KEY, MARK_ID, OTHER_KEY, scenery
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mark_scenes import KEY, MARK_ID, OTHER_KEY, scenery
 from numpy.typing import NDArray
+
 from watermark import attacks, engines, image, quality
 from watermark.errors import CarrierTooSmallError, UnknownEngineError, UnsupportedError
 

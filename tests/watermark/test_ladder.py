@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from mark_scenes import KEY, MARK_ID, scenery
 from PIL import Image
+
 from watermark import image, ladder, quality
 
 

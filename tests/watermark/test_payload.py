@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from watermark import code, payload
 
 ids = st.integers(0, payload.MAX_ID)
