@@ -51,7 +51,7 @@ def summary(word: Status, layers: Layers, shown: Appraisal | None, evidence: Evi
             "Nothing changed since, but the signer's identity can't be verified."
         )
     if word is Status.RECOVERED:
-        return f"{_LOST[layers.credential]} {_trail_word(evidence)} leads to a {thing} signed by {who}; the content fits."
+        return f"{_lost(layers, evidence)} {_trail_word(evidence)} leads to a {thing} signed by {who}; the content fits."
     if word is Status.ALTERED:
         return _altered(thing, who, layers, evidence)
     if word is Status.CONFLICT:
@@ -93,6 +93,12 @@ def _who(shown: Appraisal | None) -> str:
     named = "development" in shown.signer.name.lower()
     note = " (development certificate)" if shown.signer.development and not named else ""
     return f"{shown.signer.name}{note}{when}"
+
+
+def _lost(layers: Layers, evidence: Evidence) -> str:
+    if evidence.candidate is not None and evidence.candidate.how == "fingerprint":
+        return "This file carries no credential of its own."  # nothing says that it ever did
+    return _LOST[layers.credential]
 
 
 def _trail_word(evidence: Evidence) -> str:

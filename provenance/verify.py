@@ -21,7 +21,7 @@ from provenance.judge import Candidate, Evidence, GeneratorReading, MarkReading,
 from provenance.sdk import VALIDATOR, readable_types
 from provenance.soft_binding import binding
 from provenance.status import Content
-from provenance.store.registry import AssetRecord
+from provenance.store.registry import AssetRecord, Registry
 from provenance.verdict import AssetFacts, Change, PoseFacts, Source, Verdict
 from watermark.media import MARKABLE
 
@@ -76,6 +76,8 @@ def verify(
         StoreError: the registry cannot be asked.
     """
     name = str(path)
+    if not path.is_file():  # before any worker is started for it
+        raise InputError(name, "is a folder" if path.is_dir() else "no such file")
     seen = desk.workers.run(tasks.probe, name)
     store = _sidecar(sidecar)
     reading = desk.workers.start(tasks.read_credential, name, _type_for_reader(seen.media_type), store)
@@ -203,7 +205,9 @@ def _consult(
                 credentials.append(best.candidate.credential)
             if best.compared is not None:
                 shots = Pictures(best.compared.copy, best.compared.reference, best.compared.picture)
-    return replace(evidence, revocations=_revocations(credentials, desk)), shots
+    return replace(
+        evidence, revocations=revocations(credentials, desk.registry), stamps=stamps(credentials, desk.registry)
+    ), shots
 
 
 def _best(followed: Sequence[Followed]) -> Followed | None:
@@ -266,11 +270,16 @@ def read_mark(pixels: tasks.PixelFacts | None) -> MarkReading:
     return MarkReading(True, binding(found.alg, found.mark_id), found.p_false, found.bit_errors)
 
 
-def _revocations(credentials: Sequence[Credential], desk: Desk) -> dict[str, appraisal.RevocationRecord]:
-    assert desk.registry is not None
+def revocations(credentials: Sequence[Credential], registry: Registry) -> dict[str, appraisal.RevocationRecord]:
+    """What the registry knows against any signer in these credentials, by leaf fingerprint."""
     leaves = {appraisal.fingerprint(m) for c in credentials for m in c.manifests.values()} - {None}
-    known = {leaf: desk.registry.revocation(leaf) for leaf in leaves if leaf}
+    known = {leaf: registry.revocation(leaf) for leaf in leaves if leaf}
     return {leaf: appraisal.RevocationRecord(r.at, r.reason) for leaf, r in known.items() if r}
+
+
+def stamps(credentials: Sequence[Credential], registry: Registry) -> dict[str, bytes]:
+    """Time stamps that manifests in these credentials got later, by manifest id."""
+    return registry.kept_stamps([label for c in credentials for label in c.manifests])
 
 
 def _sidecar(path: Path | None) -> bytes | None:
