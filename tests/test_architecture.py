@@ -1,4 +1,4 @@
-"""The import rule: `keys` and `watermark` import nothing of ours and never each other; `provenance` joins them; `api` is the rim."""
+"""The import rule: `keys` and `watermark` import nothing of ours; `provenance` joins them; `api` is the rim; nothing goes in circles."""
 
 from __future__ import annotations
 
@@ -74,9 +74,7 @@ def _direct(path: Path, package: str) -> set[str]:
     names = set()
     for name in found:
         file = ROOT.joinpath(*name.split("."))
-        if file.with_suffix(".py").is_file():
-            names.add(name)
-        elif (file / "__init__.py").is_file() and path.parent != file:
+        if file.with_suffix(".py").is_file() or ((file / "__init__.py").is_file() and path.parent != file):
             names.add(name)
     return names
 
