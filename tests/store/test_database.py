@@ -124,7 +124,7 @@ def test_reading_writes_nothing(engine: Engine) -> None:
 
 def test_foreign_keys_hold(engine: Engine) -> None:
     with pytest.raises(exc.IntegrityError), writing(engine) as connection:
-        connection.execute(text("INSERT INTO lineage VALUES (1, 2)"))
+        connection.execute(text("INSERT INTO lineage (child, parent) VALUES (1, 2)"))
 
 
 def test_sqlite_is_durable_and_lets_readers_pass(tmp_path: Path) -> None:
