@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import cbor2
 from cryptography import x509
@@ -76,6 +77,7 @@ def appraise(
     lists: Sequence[TrustList],
     revocations: Mapping[str, RevocationRecord],
     at: datetime,
+    stamps: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Appraisal:
     """Weigh one manifest of a credential at an instant.
 
@@ -83,6 +85,9 @@ def appraise(
     2. When it was signed: the first time stamp whose authority is on a TSA list (§14.6), else unknown, and `at` counts.
     3. Whether the leaf was valid then, and whether a path leads to a *signer* list then (§13.4, §13.5).
     4. Whether it was revoked then: stapled answer, registry (§13.7).
+
+    Args:
+        stamps: Tokens that the registry got for manifests after they were signed, by manifest id.
     """
     codes = [c.code for c in manifest.results.failure]
     if manifest.id == credential.active:
@@ -108,7 +113,7 @@ def appraise(
             RevocationFacts("not_checked"),
             None,
         )
-    time = _time(manifest, credential, lists, at)
+    time = _time(manifest, credential, lists, at, stamps.get(manifest.id))
     moment = time.at or at
     leaf = chain[0]
     trust, trust_list, why, development = _trust(chain, lists, moment)
@@ -155,8 +160,8 @@ def _trust(
     return Trust.UNTRUSTED, None, path.reason, False
 
 
-def _time(manifest: Manifest, credential: Credential, lists: Sequence[TrustList], at: datetime) -> TimeFacts:
-    """The best of the manifest's stamps: its own, then those that a later manifest of the store holds for it."""
+def _time(manifest: Manifest, credential: Credential, lists: Sequence[TrustList], at: datetime, kept: bytes | None) -> TimeFacts:
+    """The best of the manifest's stamps: its own, those that a later manifest of the store holds for it, the registry's."""
     assert manifest.sealed is not None
     signed = manifest.sealed
     stamps = [
@@ -168,7 +173,8 @@ def _time(manifest: Manifest, credential: Credential, lists: Sequence[TrustList]
         )
         for header, token in signed.stamps
     ]
-    stamps += [_later(token, signed, lists, at) for token in _later_stamps(manifest.id, credential)]
+    stamps += [_later(token, signed, lists, at) for token in later_stamps(manifest.id, credential)]
+    stamps += [_later(kept, signed, lists, at)] if kept else []
     for state in (TimeState.TRUSTED, TimeState.UNTRUSTED, TimeState.INVALID):
         for stamp in stamps:
             if stamp.state is state:
@@ -191,7 +197,7 @@ def _facts(stamp: TimeStamp) -> TimeFacts:
     return TimeFacts(str(stamp.state), stamp.at if trusted else None, stamp.tsa)
 
 
-def _later_stamps(manifest_id: str, credential: Credential) -> list[bytes]:
+def later_stamps(manifest_id: str, credential: Credential) -> list[bytes]:
     """Tokens for a manifest in the `c2pa.time-stamp` assertions of others (2.5 §16.19)."""
     tokens = []
     for other in credential.manifests.values():

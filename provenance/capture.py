@@ -203,8 +203,13 @@ def finish(
     summary: Mapping[str, Any],
     parent: tuple[Mapping[str, Any], str, str] | None = None,
     parent_asset_id: str | None = None,
+    update: bool = False,
 ) -> Signed:
-    """Sign a carrier, read it back, judge it, register it, and put it in its place."""
+    """Sign a carrier, read it back, judge it, register it, and put it in its place.
+
+    Args:
+        update: Write an update manifest with a time stamp for the one before; without an authority there is none.
+    """
     job = tasks.SignJob(
         source=str(carrier.path),
         destination=str(scratch),
@@ -215,6 +220,7 @@ def finish(
         tsa_url=studio.tsa(),
         parent=parent,
         resources={THUMBNAIL: carrier.view.thumbnail} if carrier.view else {},
+        update=update,
     )
     result = _sign(job, studio)
     asset_id = studio.new_asset_id()
@@ -224,6 +230,8 @@ def finish(
     assert isinstance(credential, Credential)
     assert verdict.credential.signer is not None
     stamped = verdict.credential.time.state == "trusted"
+    if update and not (stamped and all(step.at for step in verdict.history[:2])):
+        raise SigningError(str(destination), "the time stamp that came is not one that is trusted here")
     entry = None
     if register and studio.desk.registry is not None:
         registration = Registration(
@@ -300,7 +308,7 @@ def _sign(job: tasks.SignJob, studio: Studio) -> tasks.SignedFile:
     try:
         return studio.desk.workers.run(tasks.sign_file, job)
     except SigningError:
-        if job.tsa_url is None:
+        if job.tsa_url is None or job.update:
             raise
         Path(job.destination).unlink(missing_ok=True)
         return studio.desk.workers.run(tasks.sign_file, replace(job, tsa_url=None))

@@ -66,6 +66,11 @@ def edited(
     return _definition(title, steps, binding, thumbnail, mark_now=renewed)
 
 
+def stamped(*, title: str) -> dict[str, Any]:
+    """An update manifest that adds nothing but a later time stamp; the library states `c2pa.opened` and the parent itself."""
+    return {"title": title, "claim_generator_info": [GENERATOR]}
+
+
 def _definition(
     title: str, steps: list[dict[str, Any]], binding: SoftBinding | None, thumbnail: bool, *, mark_now: bool = True
 ) -> dict[str, Any]:

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from keys.trust import ListKind, TrustList
 from provenance import say, signals
 from provenance.appraisal import REPLACED, Appraisal, RevocationRecord, appraise
-from provenance.credential import Credential, Remote, SoftBinding, Unreadable
+from provenance.credential import Credential, Manifest, Remote, SoftBinding, Unreadable
 from provenance.status import Content, FileCredential, Layers, Owner, status
 from provenance.verdict import (
     AssetFacts,
@@ -83,6 +83,7 @@ class Evidence:
     candidate: Candidate | None = None  # the best one
     generator: GeneratorReading | None = None
     revocations: Mapping[str, RevocationRecord] | None = None  # by leaf fingerprint, hex
+    stamps: Mapping[str, bytes] | None = None  # time stamp tokens that the registry got later, by manifest id
     withdrawn: bool = False  # the asset of the file's own manifest was withdrawn
     undecided: frozenset[str] = frozenset()  # "credential", "mark", "fit": stopped at their budget
     not_checked: tuple[str, ...] = ()
@@ -90,10 +91,16 @@ class Evidence:
 
 def judge(evidence: Evidence, *, lists: Sequence[TrustList], at: datetime, validator: str) -> Verdict:
     """The verdict on a file at an instant. The same arguments give the same verdict."""
-    revocations = evidence.revocations or {}
 
-    def weigh(credential: Credential) -> Appraisal:
-        return appraise(credential.manifest, credential=credential, lists=lists, revocations=revocations, at=at)
+    def weigh(credential: Credential, manifest: Manifest | None = None) -> Appraisal:
+        return appraise(
+            manifest or credential.manifest,
+            credential=credential,
+            lists=lists,
+            revocations=evidence.revocations or {},
+            at=at,
+            stamps=evidence.stamps or {},
+        )
 
     own = weigh(evidence.credential) if isinstance(evidence.credential, Credential) else None
     found = evidence.candidate
@@ -116,7 +123,7 @@ def judge(evidence: Evidence, *, lists: Sequence[TrustList], at: datetime, valid
     word = status(layers)
     credential = _credential_facts(shown, evidence, recovered=recovered)
     mark = _mark_facts(evidence)
-    history = _history(chain, lists, revocations, at, whole=not recovered) if chain else ()
+    history = _history(chain, weigh, whole=not recovered) if chain else ()
     reasons = say.reasons(layers, word, own, registered, evidence, history)
     changes = found.changes if found and content is Content.CHANGED else ()
     return Verdict(
@@ -250,9 +257,7 @@ def _mark_facts(evidence: Evidence) -> MarkFacts:
     )
 
 
-def _history(
-    chain: Credential, lists: Sequence[TrustList], revocations: Mapping[str, RevocationRecord], at: datetime, *, whole: bool
-) -> tuple[HistoryStep, ...]:
+def _history(chain: Credential, weigh: Callable[[Credential, Manifest], Appraisal], *, whole: bool) -> tuple[HistoryStep, ...]:
     """Every manifest of the chain, weighed afresh; what its taker recorded stands beside what is found now.
 
     Args:
@@ -266,7 +271,7 @@ def _history(
     }
     steps = []
     for manifest, relationship in chain.lineage():
-        weighed = appraise(manifest, credential=chain, lists=lists, revocations=revocations, at=at)
+        weighed = weigh(chain, manifest)
         ancestor = relationship is not None
         faults = list(weighed.faults)
         if weighed.signature is Signature.FAILED:

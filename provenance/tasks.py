@@ -87,6 +87,7 @@ class SignJob:
     tsa_url: str | None
     parent: tuple[Mapping[str, Any], str, str] | None = None  # ingredient, media type, path
     resources: Mapping[str, bytes] = field(default_factory=dict)
+    update: bool = False  # an update manifest that holds a time stamp for the one before
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +284,7 @@ def sign_file(job: SignJob) -> SignedFile:
                 tsa_url=job.tsa_url,
                 resources=job.resources if THUMBNAIL in job.resources else {},
                 ingredients=[(parent[0], parent[1], opened)] if parent and opened else (),
+                update=job.update,
             )
         except sdk.SignFailedError as error:
             destination.reraise()

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "demo": "demo",
     "sign": "sign",
     "edit": "edit",
+    "stamp": "stamp",
     "verify": "verify",
     "explain": "explain",
     "find": "find",

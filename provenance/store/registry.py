@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, case, delete, select, update
 
 from provenance.errors import NotFoundError
-from provenance.store import served, similar, trail
+from provenance.store import served, similar, stamps, trail
 from provenance.store.assets import ancestry, assets, claim_id, claim_label, first_receipt, number_of, records
 from provenance.store.database import insert, reading, writing
 from provenance.store.objects import Objects, is_digest
@@ -218,6 +218,26 @@ class Registry:
             payload = {"erased": found.digest, "reason": reason}
             return trail.append(connection, Kind.ERASED, found.asset_id, payload, salt=self._salt(), at=at)
 
+    def erase(self, entry_id: int, reason: str, at: datetime) -> int | None:
+        """Erase an entry's payload and salt, and return the id of the entry that says so; None if it was gone already.
+
+        The entry stands, and all proofs hold: it has only a salted digest, which without its salt tells nothing.
+
+        Raises:
+            NotFoundError: no such entry.
+            UnstorableError: a reason that cannot be stored.
+        """
+        require_storable("reason", reason, TEXT_BYTES)
+        at = utc(at)
+        with writing(self._engine) as connection:
+            found = trail.entry(connection, entry_id)
+            if found is None:
+                raise NotFoundError("entry", str(entry_id))
+            if not connection.execute(delete(trail_payload).where(trail_payload.c.entry_id == entry_id)).rowcount:
+                return None
+            payload = {"erased": found.digest, "reason": reason}
+            return trail.append(connection, Kind.ERASED, found.asset_id, payload, salt=self._salt(), at=at)
+
     def revoke(self, fingerprint: str, *, reason: str, at: datetime) -> Revocation:
         """Revoke a signer's credential and return what now holds. Nothing un-revokes.
 
@@ -290,14 +310,8 @@ class Registry:
 
     def stamp_queue(self, *, limit: int = 500) -> tuple[StampDue, ...]:
         """Return the manifests that still lack a trusted time stamp, the most urgent first; overdue ones included."""
-        query = (
-            select(manifest.c.label, manifest.c.digest, manifest.c.stamp_due)
-            .where(manifest.c.stamp_due.is_not(None), manifest.c.stamped_at.is_(None))
-            .order_by(manifest.c.stamp_due, manifest.c.label)
-            .limit(limit)
-        )
         with reading(self._engine) as connection:
-            return tuple(StampDue(row.label, row.digest, row.stamp_due) for row in connection.execute(query))
+            return stamps.queue(connection, limit)
 
     def stamped(self, manifest_id: str, at: datetime) -> None:
         """Take a manifest off the queue; again changes nothing.
@@ -307,11 +321,26 @@ class Registry:
         """
         if not is_name(manifest_id):
             raise NotFoundError("manifest", manifest_id[:64])
-        first = case((manifest.c.stamped_at.is_(None), utc(at)), else_=manifest.c.stamped_at)
         with writing(self._engine) as connection:
-            stamp = update(manifest).where(manifest.c.label == manifest_id).values(stamped_at=first)
-            if not connection.execute(stamp).rowcount:
-                raise NotFoundError("manifest", manifest_id)
+            stamps.take_off(connection, manifest_id, utc(at))
+
+    def keep_stamp(self, manifest_id: str, token: bytes, *, stamped_at: datetime, at: datetime) -> bool:
+        """Keep a trusted time stamp that a manifest got later, and take it off the queue.
+
+        Returns:
+            Whether it is the first one; a later one changes nothing.
+        Raises:
+            NotFoundError: no such manifest.
+        """
+        if not is_name(manifest_id):
+            raise NotFoundError("manifest", manifest_id[:64])
+        with writing(self._engine) as connection:
+            return stamps.keep(connection, manifest_id, token, utc(stamped_at), utc(at))
+
+    def kept_stamps(self, labels: Sequence[str]) -> dict[str, bytes]:
+        """Return the tokens kept for manifests, by label; manifests without one are left out."""
+        with reading(self._engine) as connection:
+            return stamps.kept(connection, labels)
 
     # answers given before (Idempotency-Key)
 

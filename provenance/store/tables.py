@@ -4,6 +4,7 @@
     trail_entry ◄── trail_payload, trail_pending, trail_sequence  what happened, append-only
     trail_tile, trail_checkpoint ◄── trail_cosignature, trail_key the log over it
     status, revocation, idempotency                               what is served, no longer trusted, answered before
+    stamp, rejudge, outbox                                        time stamps that came later, work that waits
 
 Instants are UTC and timezone-aware, digests are hex `str` in Python and 32 bytes in the database.
 """
@@ -250,4 +251,35 @@ idempotency = Table(
     Column("request_digest", Digest, nullable=False),
     Column("response", LargeBinary, nullable=False),
     Column("created_at", Instant, nullable=False, index=True),
+)
+
+stamp = Table(  # got after signing, for a manifest whose file is not at hand
+    "stamp",
+    metadata,
+    Column("manifest_label", Text, ForeignKey(manifest.c.label), primary_key=True),
+    Column("token", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+rejudge = Table(  # signers whose statuses wait to be judged anew; written with the revocation
+    "rejudge",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("since", Instant, nullable=False),
+)
+
+outbox = Table(  # webhooks, written with what they tell of
+    "outbox",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, index=True),  # None: sent, or given up
+    Column("attempts", Integer, nullable=False),
+    Column("last_error", Text),
+    Column("sent_at", Instant),
+    UniqueConstraint("event_id", "target"),
+    sqlite_autoincrement=True,
 )

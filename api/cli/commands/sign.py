@@ -82,7 +82,7 @@ def command(
     return finish(terminal, {"results": results}, batch.exit_code(lambda _: 0))
 
 
-def destinations(files: Sequence[Path], output: Path | None, to: Path | None) -> dict[Path, Path]:
+def destinations(files: Sequence[Path], output: Path | None, to: Path | None, *, word: str = "signed") -> dict[Path, Path]:
     """Where each source goes; a usage error if that is unclear or two would meet."""
     if output is not None and to is not None:
         raise click.UsageError("-o names one file and --to a folder; give one of them")
@@ -90,7 +90,7 @@ def destinations(files: Sequence[Path], output: Path | None, to: Path | None) ->
         if len(set(files)) > 1:
             raise click.UsageError("-o names one file; for several files give --to DIR")
         return {files[0]: output}
-    targets = {path: (to / path.name if to else path.with_suffix(f".signed{path.suffix}")) for path in files}
+    targets = {path: (to / path.name if to else path.with_suffix(f".{word}{path.suffix}")) for path in files}
     taken: dict[Path, Path] = {}
     for path, target in targets.items():
         other = taken.setdefault(target, path)
