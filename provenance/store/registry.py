@@ -218,26 +218,6 @@ class Registry:
             payload = {"erased": found.digest, "reason": reason}
             return trail.append(connection, Kind.ERASED, found.asset_id, payload, salt=self._salt(), at=at)
 
-    def erase(self, entry_id: int, reason: str, at: datetime) -> int | None:
-        """Erase an entry's payload and salt, and return the id of the entry that says so; None if it was gone already.
-
-        The entry stands, and all proofs hold: it has only a salted digest, which without its salt tells nothing.
-
-        Raises:
-            NotFoundError: no such entry.
-            UnstorableError: a reason that cannot be stored.
-        """
-        require_storable("reason", reason, TEXT_BYTES)
-        at = utc(at)
-        with writing(self._engine) as connection:
-            found = trail.entry(connection, entry_id)
-            if found is None:
-                raise NotFoundError("entry", str(entry_id))
-            if not connection.execute(delete(trail_payload).where(trail_payload.c.entry_id == entry_id)).rowcount:
-                return None
-            payload = {"erased": found.digest, "reason": reason}
-            return trail.append(connection, Kind.ERASED, found.asset_id, payload, salt=self._salt(), at=at)
-
     def revoke(self, fingerprint: str, *, reason: str, at: datetime) -> Revocation:
         """Revoke a signer's credential and return what now holds. Nothing un-revokes.
 
