@@ -213,7 +213,9 @@ trail_cosignature = Table(
     "trail_cosignature",
     metadata,
     Column("size", _Number, ForeignKey(trail_checkpoint.c.size), primary_key=True, autoincrement=False),
-    Column("line", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("key_id", Text, primary_key=True),  # hex
+    Column("line", Text, nullable=False),  # an ML-DSA-44 line is too long for an index
     Column("at", Instant, nullable=False),
 )
 
