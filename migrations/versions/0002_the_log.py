@@ -54,9 +54,11 @@ def _log() -> None:
     op.create_table(
         "trail_cosignature",
         sa.Column("size", _NUMBER, autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("key_id", sa.Text, nullable=False),
         sa.Column("line", sa.Text, nullable=False),
         sa.Column("at", _INSTANT, nullable=False),
-        sa.PrimaryKeyConstraint("size", "line", name="pk_trail_cosignature"),
+        sa.PrimaryKeyConstraint("size", "name", "key_id", name="pk_trail_cosignature"),
         sa.ForeignKeyConstraint(["size"], ["trail_checkpoint.size"], name="fk_trail_cosignature_size"),
     )
     op.create_table(

@@ -230,10 +230,10 @@ class Log:
         return seq
 
     def cosign(self, size: int, lines: Sequence[Signature], *, at: datetime) -> None:
-        """Keep cosignatures of a checkpoint that were verified; one that is there already changes nothing."""
+        """Keep cosignatures of a checkpoint that were verified; a second one of the same key changes nothing."""
         with writing(self._engine) as connection:
             for line in lines:
-                row = {"size": size, "line": line.line, "at": at}
+                row = {"size": size, "name": line.name, "key_id": line.key_id.hex(), "line": line.line, "at": at}
                 connection.execute(insert(connection, trail_cosignature).values(row).on_conflict_do_nothing())
 
 
