@@ -13,7 +13,7 @@ from watermark.sound import sync
 from watermark.sound.analysis import Real, energies, features, power
 from watermark.sound.decide import Reading, read
 from watermark.sound.detection import AudioDetection
-from watermark.sound.embed import MAX_RATE, MIN_RATE
+from watermark.sound.embed import MAX_RATE, MIN_RATE, audible
 from watermark.sound.layout import (
     ALGORITHM,
     BANDS,
@@ -125,10 +125,13 @@ class Detector:
         self._looks = 0
         self._folded = np.zeros((PERIOD, BANDS), np.float32)
         self._attempts = 0
+        self._rate = rate
+        self._audible = 0
 
     def feed(self, block: NDArray[np.float32]) -> bool:
         """Take samples of shape (N, channels), full scale ±1; return True once a mark is found and the rest is not needed."""
         if self.found is None:
+            self._audible += audible(block)
             self._window = np.concatenate([self._window, self._powers.feed(block)])
             self._look()
         return self.found is not None
@@ -140,7 +143,7 @@ class Detector:
             self._look()
         if self.found is None:
             self._last_look()
-        return self.found.answer() if self.found else NOTHING
+        return replace(self.found.answer() if self.found else NOTHING, heard_s=round(self._audible / self._rate, 3))
 
     def _look(self) -> None:
         while self.found is None:
@@ -167,6 +170,8 @@ class Detector:
     def _judge(self, window: Real, start: int, new: int | None = None) -> None:
         """Try one window: unchanged with all that was heard before, then changed in speed, tempo or pitch."""
         plain = _run(window)
+        if not plain.pairs.any():
+            return
         fresh = plain if new is None else Run(plain.pairs[len(plain.pairs) - new :])
         at = start if new is None else start + len(window) - new
         self._folded += np.roll(fresh.fold(1.0), at % PERIOD, axis=0)
@@ -213,7 +218,7 @@ def detect(samples: NDArray[np.float32], rate: int, *, keys: Sequence[bytes]) ->
         rate: Samples per second, 8,000–384,000.
         keys: Tried in order.
     Returns:
-        A detection without spans (`spans.locate` gives them); less than 2 s, or silence, gives "nothing found".
+        A detection without spans (`spans.locate` gives them). Less than 2 s, or silence, is `too_short`.
     Raises:
         UnsupportedError: a rate outside the range.
     """

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from watermark.detection import Detection
 
+LEAST_S = 2.0
+"""Sound that is not silent, below which no strength makes a mark that anyone could read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -30,9 +33,16 @@ class AudioDetection(Detection):
         pitch: Frequencies of the copy over those of the marked sound; equal to speed for a plain change of speed.
         offset_s: Where in the copy the first whole tile begins, 0–4.8 s (of the copy's time); None where nothing was found.
         spans: Spans that carry the mark and gaps, in order, without holes; empty where they were not asked for.
+        heard_s: Seconds that were listened to and are not silent.
     """
 
     speed: float | None = None
     pitch: float | None = None
     offset_s: float | None = None
     spans: tuple[Span, ...] = ()
+    heard_s: float = 0.0
+
+    @property
+    def too_short(self) -> bool:
+        """True where nothing was found and nothing could have been: too little sound to hold a mark."""
+        return not self.found and self.heard_s < LEAST_S

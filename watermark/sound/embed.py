@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 
 from watermark.errors import CarrierTooSmallError, UnsupportedError
 from watermark.sound.analysis import Real, energies, spectra, window
+from watermark.sound.detection import LEAST_S
 from watermark.sound.layout import BANDS, BINS, BINS_PER_BAND, FIRST_BIN, FRAME, HOP, PERIOD, RATE, STEPS, layout
 from watermark.sound.masking import allowance
 from watermark.sound.resample import Resampler, ratio
 
 MIN_RATE, MAX_RATE = 8_000, 384_000
 MAX_STRENGTH_DB = 6.0
-STRENGTH_DB = 0.9
-LEAST_MS = 2_000
-"""Sound that is not silent, below which no strength makes a mark that anyone could read."""
+STRENGTH_DB = 0.8
+LEAST_MS = int(1000 * LEAST_S)
 SILENCE = 1e-5
 """Samples below −100 dBFS are silence."""
 
@@ -38,7 +38,7 @@ class Embedder:
             channels: 1 or more.
             mark_id: 0 ≤ id < 2⁶⁴.
             key: Secret of any length; the same is needed to detect.
-            strength: Change of level of an unmasked cell in dB, 0 < strength ≤ 6; None for the default, .9.
+            strength: Change of level of an unmasked cell in dB, 0 < strength ≤ 6; None for the default, .8.
         Raises:
             UnsupportedError: a rate outside the range.
             ValueError: an id, a strength or a number of channels outside its range.
@@ -49,7 +49,7 @@ class Embedder:
             raise ValueError("a sound has at least one channel")
         decibels = STRENGTH_DB if strength is None else strength
         if not 0 < decibels <= MAX_STRENGTH_DB:
-            raise ValueError(f"strength lies in (0, {MAX_STRENGTH_DB}] dB, not {decibels}")
+            raise ValueError(f"strength lies in (0, {MAX_STRENGTH_DB:g}] dB, not {decibels}")
         self._signs = _sign_rows(key, mark_id) * np.float32(decibels * _NEPERS_PER_DB)
         factor = ratio(rate)
         narrow = float(min(rate, RATE))
@@ -123,7 +123,7 @@ def embed(
         rate: Samples per second, 8,000–384,000.
         mark_id: 0 ≤ id < 2⁶⁴.
         key: Secret of any length; the same is needed to detect.
-        strength: Change of level of an unmasked cell in dB, 0 < strength ≤ 6; None for the default, .9.
+        strength: Change of level of an unmasked cell in dB, 0 < strength ≤ 6; None for the default, .8.
     Returns:
         The same shape, float32; samples may exceed ±1 where the source came near.
     Raises:
@@ -132,17 +132,27 @@ def embed(
         ValueError: not a two-dimensional array, or an argument outside its range.
     """
     embedder = Embedder(rate, check(samples), mark_id, key, strength)
-    audible = int(np.count_nonzero(np.abs(samples).max(axis=1) > SILENCE)) * 1000 // rate if samples.size else 0
-    if audible < LEAST_MS:
-        raise CarrierTooSmallError(audible, LEAST_MS, "milliseconds of sound")
-    return np.concatenate([embedder.feed(np.asarray(samples, np.float32)), embedder.flush()])
+    milliseconds = 0
+    for start in range(0, len(samples), rate):
+        milliseconds += audible(samples[start : start + rate]) * 1000 // rate
+        if milliseconds >= LEAST_MS:
+            return np.concatenate([embedder.feed(np.asarray(samples, np.float32)), embedder.flush()])
+    raise CarrierTooSmallError(milliseconds, LEAST_MS, "milliseconds of sound")
+
+
+def audible(samples: NDArray[np.float32]) -> int:
+    """Return how many samples of a block (N, channels) are not silent in every channel."""
+    loud = np.zeros(len(samples), np.bool_)
+    for channel in samples.T:
+        loud |= np.abs(channel) > SILENCE
+    return int(np.count_nonzero(loud))
 
 
 def check(samples: NDArray[np.float32]) -> int:
     """Return the number of channels; raise ValueError for an array that is no sound: not two axes, or not finite."""
     if samples.ndim != 2 or not samples.shape[1]:
         raise ValueError(f"a sound has the shape (samples, channels), not {samples.shape}")
-    if not np.isfinite(samples).all():
+    if not np.isfinite(samples.sum()):
         raise ValueError("a sound is finite")
     return int(samples.shape[1])
 

@@ -18,7 +18,7 @@ from watermark import code, payload
 ALGORITHM = "org.colophon.mark.audio.1"
 
 RATE = 16_000
-"""Samples per second of the analysis; sources of other rates are resampled to within 10 ppm of it."""
+"""Samples per second of the analysis; other rates in use are resampled to it exactly, odd ones to within 0.06 %."""
 HOP = 64
 """Samples between analysis frames: 4 ms."""
 FRAME = 256

@@ -20,7 +20,7 @@ _BLOCK = 160
 
 
 def ratio(rate: int) -> Fraction:
-    """Return analysis samples per source sample, within 10 ppm of 16,000 ÷ rate and with small terms."""
+    """Return analysis samples per source sample, with terms up to 1,000: 16,000 ÷ rate, or the nearest."""
     return Fraction(RATE, rate).limit_denominator(1000)
 
 

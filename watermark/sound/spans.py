@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from watermark.sound import sync
 from watermark.sound.analysis import Real, energies, features
-from watermark.sound.detect import NOTHING, Detector, Powers, blocks
+from watermark.sound.detect import Detector, Powers, blocks
 from watermark.sound.detection import AudioDetection, Span
 from watermark.sound.layout import BINS, FRAME, HOP, HOPS_PER_SECOND, PERIOD, RATE, layout
 from watermark.sound.sync import BLOCK, Run
@@ -157,7 +157,7 @@ def locate(samples: NDArray[np.float32], rate: int, *, keys: Sequence[bytes]) ->
             break
     answer = detector.finish()
     if answer.key_index is None:
-        return NOTHING
+        return answer
     locator = Locator(rate, samples.shape[1], answer, keys[answer.key_index])
     for block in blocks(samples, rate):
         locator.feed(block)

@@ -16,9 +16,10 @@ from watermark.sound.layout import BANDS, PERIOD, STEPS, Layout, layout
 
 BLOCK = 125
 """Hops that are correlated at once: half a second, over which a stretch of 2.5 % moves less than a cell."""
-_REACH = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9
-_DOUBT = 1.0
-"""Pilot scores per band are noise of deviation one: this much, squared, is added to each before they become weights."""
+_REACH = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 3.0, 2.0, 1.0]) / 25
+"""Pilot scores of single bands are mostly noise: they are averaged over nine."""
+_DOUBT = 0.1
+"""Share of the mean score that every band counts at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +150,8 @@ def band_weights(cells: Real, place: Layout) -> Real:
     signal = (cells * place.chips * place.pilot).sum(axis=0)
     noise = np.sqrt((np.square(cells) * place.pilot).sum(axis=0))
     score = np.divide(signal, noise, out=np.zeros(BANDS, np.float32), where=noise > 0)
-    smooth = np.convolve(np.pad(score, 2, mode="edge"), _REACH, "valid")
+    smooth = np.convolve(np.pad(score, len(_REACH) // 2, mode="edge"), _REACH, "valid")
     overall = max(float(score.mean()), 0.0)
-    weights = np.maximum(smooth, 0) + 0.25 * overall
+    weights = np.maximum(smooth, 0) + _DOUBT * overall
     size = float(np.sqrt(np.square(weights).mean()))
     return (weights / size if size > 0 else np.ones(BANDS)).astype(np.float32)

@@ -1,0 +1,145 @@
+"""Tables of the sound mark: quality, what survives, speed, chance, attackers. `python -m tests.bench.audio [--quick]`.
+
+Clips shorter than 24 s are repeated up to it (the period of the repeat is never that of a tile), so that every clip enters
+every row. One thread; set OMP_NUM_THREADS=1 before the start, or the matrix products of one clip wait for each other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from watermark import audio, audio_attacks
+from watermark.audio_ladder import AUDIO_2026
+from watermark.payload import PUBLIC_KEY
+from watermark.quality_audio import grade
+
+Samples = NDArray[np.float32]
+SECONDS = 24
+ID = 0x5EED_0F_C0_10_F0_40
+
+
+def clips() -> Iterator[tuple[str, Samples, int]]:
+    """Every sound of the corpus that is not silent, tracks of videos included."""
+    folder = Path(os.environ.get("COLOPHON_CORPUS", Path(__file__).resolve().parents[3] / "shared" / "corpus"))
+    for path in sorted([*(folder / "audio").iterdir(), *(folder / "video").iterdir()]):
+        with av.open(str(path)) as container:
+            count = len(container.streams.audio)
+        for track in range(count):
+            sound, rate = read(path, track)
+            if float(np.abs(sound).max()) > 1e-3:
+                yield f"{path.stem}{f' #{track}' if track else ''}", sound, rate
+
+
+def read(path: Path, track: int) -> tuple[Samples, int]:
+    """Decode one track of a file of the corpus."""
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[track]
+        resampler = av.AudioResampler("fltp", stream.layout, stream.rate)
+        parts = [part.to_ndarray() for frame in container.decode(stream) for part in resampler.resample(frame)]
+        return np.ascontiguousarray(np.concatenate(parts, axis=1).T), int(stream.rate)
+
+
+def long_enough(sound: Samples, rate: int) -> Samples:
+    """Repeat a sound up to 24 s, and cut at 30."""
+    times = -(-SECONDS * rate // len(sound))
+    return np.tile(sound, (times, 1))[: 30 * rate]
+
+
+def quality(sounds: list[tuple[str, Samples, int]]) -> list[tuple[str, Samples, int]]:
+    """Mark every clip and print how it is graded."""
+    print("| clip | rate · channels · s | ODG | SNR dB | NMR dB |\n|---|---|---|---|---|")
+    marked, grades = [], []
+    for name, sound, rate in sounds:
+        out = audio.embed(sound, rate, ID, key=PUBLIC_KEY)
+        found = grade(sound, out, rate)
+        grades.append((found.odg, found.snr_db, found.nmr_db))
+        print(
+            f"| {name} | {rate} · {sound.shape[1]} · {len(sound) / rate:.0f} "
+            f"| {found.odg:.2f} | {found.snr_db:.1f} | {found.nmr_db:.1f} |",
+            flush=True,
+        )
+        marked.append((name, out, rate))
+    odg, snr, nmr = np.mean(grades, axis=0)
+    print(f"| mean | | {odg:.2f} | {snr:.1f} | {nmr:.1f} |\n")
+    return marked
+
+
+def survival(marked: list[tuple[str, Samples, int]], only: str) -> None:
+    """Put every clip through the ladder and print how many ids come back."""
+    print("| step | exact id | not read |\n|---|---|---|")
+    wrong = 0
+    for step in AUDIO_2026.steps:
+        if only not in step.name:
+            continue
+        missed = []
+        for seed, (name, sound, rate) in enumerate(marked):
+            found = audio.detect(*step.apply(sound, rate, seed), keys=[PUBLIC_KEY])
+            wrong += found.mark_id not in (ID, None)
+            if found.mark_id != ID:
+                missed.append(name)
+        print(f"| {step.title} | {len(marked) - len(missed)}/{len(marked)} | {', '.join(missed)} |", flush=True)
+    print(f"\nWrong ids: {wrong}.\n")
+
+
+def speeds(sounds: list[tuple[str, Samples, int]], marked: list[tuple[str, Samples, int]]) -> None:
+    """Print how many seconds of sound one second of one core handles."""
+    rows: dict[str, list[float]] = {"embed": [], "detect, marked": [], "full search, unmarked": []}
+    for (_, sound, rate), (_, out, _) in zip(sounds, marked, strict=True):
+        mono, heard = sound[:, :2], out[:, :2]
+        for row, work in (
+            ("embed", lambda s=mono, r=rate: audio.embed(s, r, ID, key=PUBLIC_KEY)),
+            ("detect, marked", lambda s=heard, r=rate: audio.detect(s, r, keys=[PUBLIC_KEY])),
+            ("full search, unmarked", lambda s=mono, r=rate: audio.detect(s, r, keys=[PUBLIC_KEY])),
+        ):
+            begin = time.process_time()
+            work()  # type: ignore[no-untyped-call]
+            rows[row].append(len(sound) / rate / (time.process_time() - begin))
+    print("| × real time, one core | median | least |\n|---|---|---|")
+    for row, values in rows.items():
+        print(f"| {row} | {np.median(values):.0f} | {min(values):.0f} |")
+    print()
+
+
+def chance(sounds: list[tuple[str, Samples, int]], hours: float) -> None:
+    """Search unmarked and wrongly keyed sound, re-cut and re-sped, and print the best scores and what was accepted."""
+    draw = np.random.default_rng(2026)
+    heard, accepted, trials = 0.0, 0, 0
+    while heard < hours * 3600:
+        _, sound, rate = sounds[int(draw.integers(len(sounds)))]
+        factor = float(draw.uniform(0.9, 1.1))
+        piece, rate = audio_attacks.excerpt(sound, rate, 24, seed=int(draw.integers(1 << 30)))
+        piece, rate = audio_attacks.speed(piece[:, :1], rate, factor)
+        keys = [draw.bytes(16) for _ in range(4)]
+        accepted += audio.detect(piece, rate, keys=keys).found
+        heard += len(keys) * len(piece) / rate
+        trials += len(keys)
+    print(f"Chance: {trials} (clip, key) searches, {heard / 3600:.1f} h of sound: {accepted} accepted.\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="three clips, no chance row")
+    parser.add_argument("--only", default="", help="steps whose name contains this")
+    parser.add_argument("--hours", type=float, default=10.0, help="of unmarked sound for the chance row")
+    options = parser.parse_args()
+    sounds = [(name, long_enough(sound, rate), rate) for name, sound, rate in clips()]
+    if options.quick:
+        sounds = sounds[::3]
+    marked = quality(sounds)
+    survival(marked, options.only)
+    if not options.only:
+        speeds(sounds, marked)
+        if not options.quick:
+            chance(sounds, options.hours)
+
+
+if __name__ == "__main__":
+    main()
