@@ -116,7 +116,7 @@ VERDICTS: dict[str, dict[str, Any]] = {
             },
             credential=_RECOVERED,
             mark=_MARK_READ | {"fit": 0.82},
-            changes=[{"x": 0.41, "y": 0.12, "w": 0.16, "h": 0.21, "score": 0.93}],
+            changes=[{"x": 0.41, "y": 0.12, "w": 0.16, "h": 0.21, "score": 0.93, "kind": "replaced"}],
         ),
     },
     "none": {
@@ -222,6 +222,19 @@ STATUSES: dict[str, Any] = {
     ]
 }
 
+KEY_SET: dict[str, Any] = {
+    "keys": [
+        {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+            "alg": "EdDSA",
+            "use": "sig",
+        }
+    ]
+}
+
 NAMED: dict[str, dict[str, Any]] = {
     **VERDICTS,
     "signed": {"summary": "A photo was signed", "value": SIGNED},
@@ -229,6 +242,7 @@ NAMED: dict[str, dict[str, Any]] = {
     "trail": {"summary": "One entry", "value": TRAIL},
     "query": {"summary": "Two known files and one unknown", "value": QUERY},
     "statuses": {"summary": "Two known files and one unknown", "value": STATUSES},
+    "key-set": {"summary": "One key", "value": KEY_SET},
     "health": {"summary": "All is well", "value": {"status": "ok"}},
     "problem-kind": {"summary": "Too many at once", "value": KINDS["busy"].as_dict()},
 }

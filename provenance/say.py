@@ -110,7 +110,10 @@ def _altered(thing: str, who: str, layers: Layers, evidence: Evidence) -> str:
     if layers.content is Content.CHANGED:
         count = len(evidence.candidate.changes) if evidence.candidate else 0
         where = f" in {count} place{'s' if count != 1 else ''}" if count else ""
-        return f"This {thing} comes from one signed by {who}, and it was changed{where} since."
+        kinds = {c.kind for c in evidence.candidate.changes} if evidence.candidate else set()
+        if kinds == {"overlaid"}:
+            where += " by what looks like words or lines laid over it"
+        return f"This {thing} comes from one signed by {who}, and it was changed{where}."
     return f"This {thing} carries a credential signed by {who}, and the content is not what was signed."
 
 
@@ -186,6 +189,8 @@ def _content(layers: Layers, registered: Appraisal | None, evidence: Evidence) -
         )
     elif state is Content.CHANGED:
         yield "content.changed", "Parts of the content do not agree with the registered picture; see where."
+    elif state is Content.UNDECIDED and found is not None:
+        yield "content.plain", "There is too little detail in this file to compare it with the registered picture."
     elif state is Content.FOREIGN:
         yield "content.foreign", "The content does not show what the registered picture shows."
     elif state is Content.UNPROVEN:

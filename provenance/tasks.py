@@ -68,7 +68,7 @@ class Compared:
     scale: float
     rotation_deg: float
     flipped: bool
-    changes: tuple[tuple[float, float, float, float, float], ...]
+    changes: tuple[tuple[float, float, float, float, float, str], ...]
     copy: bytes | None
     reference: bytes | None
     picture: bytes | None
@@ -207,7 +207,7 @@ def compare(
         measured.scale,
         measured.rotation_deg,
         measured.flipped,
-        tuple((c.x, c.y, c.w, c.h, c.score) for c in measured.changes),
+        tuple((c.x, c.y, c.w, c.h, c.score, str(c.kind)) for c in measured.changes),
         *shots,
     )
 

@@ -159,13 +159,18 @@ class MarkFacts:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A region of the file that is not what was signed, as fractions of its width and height."""
+    """A region of the file that is not what was signed, as fractions of its width and height.
+
+    `kind` is what it looks like, an aid and no evidence: "overlaid" (words or lines), "covered" (one plain colour),
+    "replaced" (other content).
+    """
 
     x: float
     y: float
     w: float
     h: float
     score: float
+    kind: str = "replaced"
 
 
 @dataclass(frozen=True, slots=True)
