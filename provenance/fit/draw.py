@@ -29,7 +29,9 @@ def picture(copy_rgb: NDArray[np.uint8], fit: Fit, *, max_side: int = 1024) -> N
     size = (small.shape[1], small.shape[0])
     unknown = np.isnan(fit.heat)
     mask = _inside(fit, poses.resize(np.where(unknown, 0, fit.heat).astype(np.float32), size))
-    hidden = poses.resize(unknown.astype(np.float32), size)[..., None]
+    # the rim of a reference is not compared; only what lies beyond it is darkened
+    beyond = cv2.erode(unknown.astype(np.float32), np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    hidden = poses.resize(np.asarray(beyond, dtype=np.float32), size)[..., None]
     veil = (0.45 * mask.astype(np.float32))[..., None]
     toned = small * (1 - 0.55 * hidden) * (1 - veil) + TINT * veil
     out = np.ascontiguousarray(np.clip(toned + 0.5, 0, 255).astype(np.uint8))

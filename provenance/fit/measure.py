@@ -13,7 +13,7 @@ from provenance.fit.align import Alignment, align
 from provenance.fit.compare import Canvas, Evidence, canvas, evidence, tone_matched
 from provenance.fit.kinds import kind_of
 from provenance.fit.pose import Field, Gray, Pose
-from provenance.fit.regions import SEED, Region, regions
+from provenance.fit.regions import GROW, SEED, Region, regions
 from provenance.fit.result import NOT_ALIGNED, Agreement, Change, Fit, Hint
 from provenance.fit.texture import is_plain
 
@@ -104,6 +104,10 @@ def _compared(copy: NDArray[np.uint8], ref: NDArray[np.uint8], found: Alignment,
     toned = tone_matched(c)
     seen = evidence(c, toned)
     heat = _heat(seen)
+    cells, difference = _cells(heat, c, toned)
+    changed = regions(cells, difference)
+    for region in changed:  # what the filters only spread is not shown as changed
+        cells[region.halo] = np.minimum(cells[region.halo], 0.9 * GROW)
     middle = poses.apply(poses.inverse(from_full), poses.centre(ref.shape)[None])[0]
     scale, rotation, flipped = _handling(up @ found.pose @ from_full, middle)
     compared = max(int(c.seen.sum()), 1)
@@ -119,8 +123,8 @@ def _compared(copy: NDArray[np.uint8], ref: NDArray[np.uint8], found: Alignment,
         flipped=flipped,
         textured=float((seen.textured & c.seen).sum() / compared),
         plain=False,
-        changes=_changes(heat, c, toned, copy.shape),
-        heat=_over_copy(heat, c, copy.shape),
+        changes=tuple(_change(region, c, toned, copy.shape) for region in changed),
+        heat=_over_copy(cells, c, copy.shape),
     )
 
 
@@ -144,12 +148,13 @@ def _agrees(heat: Field, seen: Evidence) -> NDArray[np.bool_]:
     return np.asarray((heat < SEED) & (~seen.textured | (seen.likeness > LIKE)))
 
 
-def _changes(heat: Field, c: Canvas, toned: Field, shape: tuple[int, ...]) -> tuple[Change, ...]:
-    """Regions of a canvas, told in fractions of the copy."""
+def _cells(heat: Field, c: Canvas, toned: Field) -> tuple[Field, Field]:
+    """Disagreement and plain difference on a grid of at most `HEAT_SIDE` over the canvas; NaN where not compared."""
     size, _ = poses.reduced(heat.shape, HEAT_SIDE)
-    share = poses.resize(c.seen.astype(np.float32), size)
-    cells = np.where(share > 0.5, poses.resize(np.where(c.seen, heat, 0).astype(np.float32), size), np.nan)
-    return tuple(_change(r, c, toned, shape) for r in regions(cells.astype(np.float32)))
+    known = poses.resize(c.seen.astype(np.float32), size) > 0.5
+    cells = poses.resize(np.where(c.seen, heat, 0).astype(np.float32), size)
+    difference = poses.resize(np.abs(c.copy - toned).mean(axis=2), size)
+    return np.where(known, cells, np.nan).astype(np.float32), difference
 
 
 def _change(region: Region, c: Canvas, toned: Field, shape: tuple[int, ...]) -> Change:
@@ -172,12 +177,14 @@ def _change(region: Region, c: Canvas, toned: Field, shape: tuple[int, ...]) -> 
     )
 
 
-def _over_copy(heat: Field, c: Canvas, shape: tuple[int, ...]) -> Field:
-    """Bring canvas heat to a grid over the whole copy, NaN where nothing was compared."""
+def _over_copy(cells: Field, c: Canvas, shape: tuple[int, ...]) -> Field:
+    """Bring cells of the canvas to a grid over the whole copy, NaN where nothing was compared."""
     size, down = poses.reduced(shape, HEAT_SIDE)
-    to_grid, frame = down @ poses.inverse(c.from_copy), (size[1], size[0])
-    weight = poses.warp(c.seen.astype(np.float32), to_grid, frame) * poses.covered(heat.shape, to_grid, frame)
-    grid = poses.warp(np.where(c.seen, heat, 0).astype(np.float32), to_grid, frame)
+    to_cells = poses.resizing(cells.shape[1] / c.seen.shape[1], cells.shape[0] / c.seen.shape[0])
+    to_grid, frame = down @ poses.inverse(to_cells @ c.from_copy), (size[1], size[0])
+    known = ~np.isnan(cells)
+    weight = poses.warp(known.astype(np.float32), to_grid, frame) * poses.covered(cells.shape, to_grid, frame)
+    grid = poses.warp(np.where(known, cells, 0).astype(np.float32), to_grid, frame)
     return np.where(weight > 0.5, np.clip(grid / np.maximum(weight, 0.5), 0, 1), np.nan).astype(np.float32)
 
 

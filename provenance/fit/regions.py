@@ -13,25 +13,36 @@ from provenance.fit.pose import Field
 
 SEED, GROW = 0.5, 0.33  # disagreement at which a region starts, and down to which it grows
 LEAST_AREA = 0.004  # of the compared area, at SEED: smaller ones are codec accidents
+_LEFT = 0.15  # least share of a region that tightening leaves
 LEAST_CELLS = 9  # … and at least this many cells, whatever the size of the picture
 
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """Cells that disagree, (rows, cols) bool, and the median disagreement of those that started the region."""
+    """Cells that disagree.
+
+    mask: (rows, cols) bool, the cells; halo: cells around them into which the filters only spread the change; score:
+    median disagreement of the cells that started the region.
+    """
 
     mask: NDArray[np.bool_]
+    halo: NDArray[np.bool_]
     score: float
 
 
-def regions(heat: Field) -> tuple[Region, ...]:
-    """Changed regions of a field of disagreement (rows, cols; NaN where not compared), largest first."""
+def regions(heat: Field, difference: Field) -> tuple[Region, ...]:
+    """Changed regions, largest first.
+
+    Args:
+        heat: (rows, cols), disagreement 0–1; NaN where not compared.
+        difference: (rows, cols), plain mean distance of the pixels in 8-bit levels, which knows edges better.
+    """
     known = ~np.isnan(heat)
     values = np.where(known, heat, 0).astype(np.float32)
     # opening removes threads one or two cells wide, such as an edge that a resampler drew a little differently
     seeds = np.asarray(cv2.morphologyEx((values >= SEED).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)))
     least = max(LEAST_CELLS, LEAST_AREA * int(known.sum()))
-    return tuple(sorted(_grown(values, seeds > 0, least), key=lambda r: -int(r.mask.sum())))
+    return tuple(sorted(_grown(values, difference, seeds > 0, least), key=lambda r: -int(r.mask.sum())))
 
 
 def edge_of(score: float) -> float:
@@ -44,10 +55,19 @@ def edge_of(score: float) -> float:
     return max(GROW, odds / (1 + odds))
 
 
-def _grown(values: Field, seeds: NDArray[np.bool_], least: float) -> Iterator[Region]:
+def _grown(values: Field, difference: Field, seeds: NDArray[np.bool_], least: float) -> Iterator[Region]:
     _, found = cv2.connectedComponents((values >= GROW).astype(np.uint8), connectivity=8)
     labels = np.asarray(found)
     for label in np.flatnonzero(np.bincount(labels[seeds], minlength=1) >= least):
-        inside = labels == label
-        score = float(np.median(values[inside & seeds]))
-        yield Region(inside & (values >= edge_of(score)), score)
+        grown = labels == label
+        score = float(np.median(values[grown & seeds]))
+        mask = _tight(grown & (values >= edge_of(score)), difference)
+        yield Region(mask, grown & ~mask, score)
+
+
+def _tight(mask: NDArray[np.bool_], difference: Field) -> NDArray[np.bool_]:
+    """The part of a mask whose pixels really differ, gaps closed; all of it where that would leave little."""
+    differs = mask & (difference > max(6.0, 0.3 * float(np.quantile(difference[mask], 0.8))))
+    closed = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    tight = mask & (np.asarray(closed) > 0)
+    return np.asarray(tight if tight.sum() > _LEFT * mask.sum() else mask)

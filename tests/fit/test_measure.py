@@ -86,10 +86,10 @@ def test_a_pasted_square_is_found_where_it_is(photo: Rgb, reference: Rgb, handli
     change = fit.changes[0]
     rows, cols = np.nonzero(truth[..., 0] > 128)
     h, w = truth.shape[:2]
-    assert change.x * w == pytest.approx(cols.min(), abs=0.04 * w)
-    assert change.y * h == pytest.approx(rows.min(), abs=0.05 * h)
-    assert (change.x + change.w) * w == pytest.approx(cols.max(), abs=0.04 * w)
-    assert (change.y + change.h) * h == pytest.approx(rows.max(), abs=0.05 * h)
+    assert change.x * w == pytest.approx(cols.min(), abs=0.03 * w)
+    assert change.y * h == pytest.approx(rows.min(), abs=0.03 * h)
+    assert (change.x + change.w) * w == pytest.approx(cols.max(), abs=0.03 * w)
+    assert (change.y + change.h) * h == pytest.approx(rows.max(), abs=0.03 * h)
     assert 0.5 <= change.score <= 1
 
 
