@@ -18,6 +18,8 @@ class Pose:
         matrix: Row-major 2 × 3; maps reference pixel coordinates (x, y), corner of the picture at (0, 0), to those of the copy.
             Its last column is 0 where the position is unknown.
         placed: True where the last column is known.
+        homography: Row-major 3 × 3, the same map in full, where the copy was found to be seen in perspective; `matrix` then
+            touches it in the copy's middle.
     """
 
     scale: float
@@ -26,6 +28,7 @@ class Pose:
     aspect: float
     matrix: tuple[float, float, float, float, float, float]
     placed: bool
+    homography: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,11 @@ class Transform:
 
     Attributes:
         matrix: Row-major 2 × 2, (x, y) order: canonical units → copy pixels.
-        offset: Copy pixel (x, y; corners at integers) where the marked picture's top left corner lies, modulo the super-tile
-            of 1024 canonical units, of which the candidate nearest to the copy's top left corner is given; None where unknown.
+        offset: Copy pixel (x, y; corners at integers) where the marked picture's top left corner lies; None where unknown. It is
+            known modulo the super-tile of 1024 canonical units, and so given that the copy's middle lies within the first one
+            (which is the whole picture, unless it is more than 2.5 times as long as wide).
         homography: Row-major 3 × 3 from canonical units, origin at the marked picture's corner, to copy pixels, where the copy
-            was found to be seen in perspective; None where matrix and offset tell all.
+            was found to be seen in perspective (matrix and offset then touch it in the copy's middle); otherwise None.
     """
 
     matrix: tuple[float, float, float, float]
@@ -69,6 +73,7 @@ class Transform:
             aspect=across / down,
             matrix=(a, b, x, c, d, y),
             placed=self.offset is not None,
+            homography=self.homography and tuple(h / (unit if n % 3 < 2 else 1) for n, h in enumerate(self.homography)),
         )
 
 

@@ -17,6 +17,7 @@ from watermark.errors import CarrierTooSmallError, UnsupportedError
 from watermark.lattice import TILE, TILES, Lattice, Real, lattice
 from watermark.mask import visibility, whiten
 from watermark.pattern import interpolation, synthesise
+from watermark.placing import follow_pilots, settle
 from watermark.reading import Matrix, Reading, read
 from watermark.strength import choose
 from watermark.sync import Alignment, PoseSearch, Spectrum, spectrum
@@ -31,6 +32,10 @@ P_FALSE = 1e-9
 """A picture is said to carry a mark only if chance is bounded by this, over the whole search."""
 READINGS = 40
 """Most readings of one picture under one key; part of the bound."""
+CLEAR = 4.8
+"""Agreement of pilots, in standard deviations, that chance seldom gives: such a pose is followed through the tiles."""
+STRAIGHT = 1e-9
+"""Terms of perspective, per canonical unit, that count as none."""
 BAND_ROWS = 256
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -61,7 +66,7 @@ def embed(pixels: Pixels, mark_id: int, *, key: bytes, strength: float | None = 
     height, width = pixels.shape[:2]
     unit = canonical_unit(width, height)
     wide, tall = math.ceil(width / unit), math.ceil(height / unit)
-    luma = _shrink(_luma(pixels), wide, tall)
+    luma = shrink(luma_of(pixels), wide, tall)
     parts = synthesise(layout, layout.symbols(word), layout.origin(mark_id), -(-tall // TILE), -(-wide // TILE))
     mark = (parts[0] + parts[1])[:tall, :wide] * visibility(luma)
     mark /= np.sqrt((mark**2).mean())
@@ -82,13 +87,13 @@ def detect(pixels: NDArray[np.uint8], *, keys: Sequence[bytes]) -> Detection:
     """
     _check(pixels)
     if min(pixels.shape[:2]) >= SMALLEST and pixels.min() != pixels.max():
-        copy = _Copy.of(_luma(pixels))
+        copy = _Copy.of(luma_of(pixels))
         for index, key in enumerate(keys):
             if found := _detect(copy, lattice(key)):
                 reading, plane = found
                 chance = math.exp(max(-700.0, reading.log_chance)) * READINGS * len(keys)
                 if chance <= P_FALSE:
-                    where = _transform(copy, plane, reading)
+                    where = _transform(copy, settle(copy.white, lattice(key), plane, reading), reading)
                     return Detection(ALGORITHM, reading.mark_id, chance, reading.bit_errors, index, where)
     return Detection(ALGORITHM, None, 1.0, None, None, None)
 
@@ -107,7 +112,7 @@ class _Copy:
         height, width = luma.shape
         factor = max(1.0, math.sqrt(luma.size / WORK_AREA))
         wide, tall = max(1, round(width / factor)), max(1, round(height / factor))
-        white = whiten(_shrink(luma, wide, tall))
+        white = whiten(shrink(luma, wide, tall))
         found = spectrum(white)
         return cls(white, (width / wide, height / tall), found, PoseSearch(found, math.sqrt(white.size / CANONICAL_AREA)))
 
@@ -140,22 +145,26 @@ def _planes(copy: _Copy, layout: Lattice) -> Iterator[Matrix]:
 
 def _whole(copy: _Copy) -> Iterator[Matrix]:
     """The eight poses of an uncropped picture, and for small ones the pose under the floor of the canonical unit."""
-    height, width = copy.white.shape
-    unit = math.sqrt(width * height / CANONICAL_AREA)
-    for a, b, c, d in (
-        (1, 0, 0, 1),
-        (-1, 0, 0, 1),
-        (-1, 0, 0, -1),
-        (1, 0, 0, -1),
-        (0, -1, 1, 0),
-        (0, 1, -1, 0),
-        (0, 1, 1, 0),
-        (0, -1, -1, 0),
-    ):
+    (wide, tall), (height, width) = copy.shrunk, copy.white.shape
+    unit = math.sqrt(wide * width * tall * height / CANONICAL_AREA)
+    for a, b, c, d in _QUARTERS:
         x, y = width * (min(a, b) < 0), height * (min(c, d) < 0)
-        yield np.array([[a * unit, b * unit, x], [c * unit, d * unit, y], [0, 0, 1]])
+        yield np.array([[a * unit / wide, b * unit / wide, x], [c * unit / tall, d * unit / tall, y], [0, 0, 1]])
     if unit < SMALLEST_UNIT:
         yield np.diag([SMALLEST_UNIT, SMALLEST_UNIT, 1.0])
+
+
+_QUARTERS = (
+    (1, 0, 0, 1),
+    (-1, 0, 0, 1),
+    (-1, 0, 0, -1),
+    (1, 0, 0, -1),
+    (0, -1, 1, 0),
+    (0, 1, -1, 0),
+    (0, 1, 1, 0),
+    (0, -1, -1, 0),
+)
+"""Row-major matrices of the turns by quarters, mirrored and not."""
 
 
 def _searched(copy: _Copy, layout: Lattice, search: Callable[[Lattice], list[Alignment]]) -> Iterator[Matrix]:
@@ -165,20 +174,32 @@ def _searched(copy: _Copy, layout: Lattice, search: Callable[[Lattice], list[Ali
         plane = np.eye(3)
         plane[:2, :2] = np.linalg.inv(aligned.waves).T
         plane[:2, 2] = middle - plane[:2, :2] @ aligned.centre
-        yield plane
+        yield follow_pilots(copy.white, layout, plane) if aligned.z > CLEAR else plane
 
 
 def _transform(copy: _Copy, plane: Matrix, reading: Reading) -> Transform:
     """Undo the shrinking, and put the origin on the marked picture's corner."""
-    matrix = np.diag([*copy.shrunk, 1.0]) @ plane
     height, width = copy.white.shape
-    middle = np.linalg.solve(plane, [width / 2, height / 2, 1.0])[:2]
+    middle = np.linalg.solve(plane, [width / 2, height / 2, 1.0])
     corner = np.array([reading.corner[1], reading.corner[0]], float)
     # the copy's middle lies in the first super-tile right of and below the corner
-    corner += TILES * np.floor((middle / TILE - corner) / TILES)
-    offset = matrix @ [*(TILE * corner), 1.0]
-    (a, b), (c, d) = matrix[:2, :2].tolist()
-    return Transform((a, b, c, d), (float(offset[0]), float(offset[1])))
+    corner += TILES * np.floor((middle[:2] / middle[2] / TILE - corner) / TILES)
+    moved = np.eye(3)
+    moved[:2, 2] = TILE * corner
+    whole = np.diag([*copy.shrunk, 1.0]) @ plane @ moved
+    whole /= whole[2, 2]
+    if np.abs(whole[2, :2]).max() < STRAIGHT:
+        (a, b, x), (c, d, y) = whole[:2].tolist()
+        return Transform((a, b, c, d), (x, y))
+    # the affine map that touches the perspective in the copy's middle
+    there = np.linalg.solve(whole, [copy.shrunk[0] * width / 2, copy.shrunk[1] * height / 2, 1.0])
+    there /= there[2]
+    depth = whole[2] @ there
+    seen = whole[:2] @ there / depth
+    tangent = (whole[:2, :2] - np.outer(seen, whole[2, :2])) / depth
+    (a, b), (c, d) = tangent.tolist()
+    x, y = (seen - tangent @ there[:2]).tolist()
+    return Transform((a, b, c, d), (x, y), tuple(whole.ravel().tolist()))
 
 
 def _add(pixels: Pixels, mark: Real, unit: float) -> Pixels:
@@ -213,14 +234,15 @@ def _check(pixels: Pixels) -> None:
         raise UnsupportedError("", f"pixels of shape {pixels.shape} and type {pixels.dtype}")
 
 
-def _luma(pixels: Pixels) -> NDArray[np.uint8]:
-    """Luma, 0–255, shape (H, W)."""
+def luma_of(pixels: Pixels) -> NDArray[np.uint8]:
+    """Return luma, 0–255, shape (H, W), of any pixels that `detect` takes."""
     if pixels.dtype == np.uint16:
         pixels = np.asarray(cv2.convertScaleAbs(pixels, alpha=1 / 257), np.uint8)
     return np.asarray(pixels if pixels.ndim == 2 else cv2.cvtColor(pixels[..., :3], cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _shrink(luma: NDArray[np.uint8], wide: int, tall: int) -> Real:
+def shrink(luma: NDArray[np.uint8], wide: int, tall: int) -> Real:
+    """Return luma at another size, shape (tall, wide), float32, 0–255."""
     larger = wide > luma.shape[1] or tall > luma.shape[0]
     method = cv2.INTER_LINEAR if larger else cv2.INTER_AREA
     return np.asarray(cv2.resize(luma, (wide, tall), interpolation=method), np.float32)

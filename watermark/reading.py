@@ -22,10 +22,10 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tiles:
-    """The carriers of a copy, tile by tile.
+    """Lines of a copy, tile by tile.
 
     Attributes:
-        values: Shape (rows, columns, 640), complex64: Fourier coefficients of the whitened copy.
+        values: Shape (rows, columns, lines), complex64: Fourier coefficients of the whitened copy.
         first: Tile (row, column) of the alignment's plane that `values[0, 0]` is.
     """
 
@@ -54,13 +54,24 @@ class Reading:
     energy: float
 
 
-def despread(white: Real, layout: Lattice, plane: Matrix) -> Tiles:
-    """Lay a whitened copy on the plane of tiles and take the carriers of each.
+def despread(white: Real, lines: NDArray[np.int64], plane: Matrix) -> Tiles:
+    """Lay a whitened copy on the plane of tiles and take some lines of each.
 
     Args:
         white: Shape (H, W).
-        layout: The key's layout.
+        lines: Shape (lines, 2): (kx, ky), such as a layout's carriers.
         plane: Shape (3, 3), homography: canonical units → copy pixels (corners at integers), tile corners at multiples of 64.
+    """
+    flat, first = flatten(white, plane)
+    waves = _waves(flat, flat.shape[0] // TILE, flat.shape[1] // TILE)
+    return Tiles(waves[:, :, lines[:, 1] + REACH, lines[:, 0]], first)
+
+
+def flatten(white: Real, plane: Matrix) -> tuple[Real, tuple[int, int]]:
+    """Lay a copy on the plane of tiles: samples at unit centres, shape (64 rows, 64 columns), 0 beyond the copy's edges.
+
+    Returns:
+        The samples, and the tile (row, column) of the plane that the first ones belong to.
     """
     height, width = white.shape
     low, high = extent(plane, width, height)
@@ -69,15 +80,13 @@ def despread(white: Real, layout: Lattice, plane: Matrix) -> Tiles:
         small = (max(1, round(width * 1.25 / scale)), max(1, round(height * 1.25 / scale)))
         white = np.asarray(cv2.resize(white, small, interpolation=cv2.INTER_AREA), np.float32)
         plane = np.diag([small[0] / width, small[1] / height, 1.0]) @ plane
-    rows, columns = high[1] - low[1], high[0] - low[0]
     into = _shift(-0.5, -0.5) @ plane @ _shift(0.5 + TILE * low[0], 0.5 + TILE * low[1])
-    size, flags = (columns * TILE, rows * TILE), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size, flags = ((high[0] - low[0]) * TILE, (high[1] - low[1]) * TILE), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     if np.abs(into[2, :2]).max() < 1e-9:
         flat = cv2.warpAffine(white, into[:2] / into[2, 2], size, flags=flags)
     else:
         flat = cv2.warpPerspective(white, into, size, flags=flags)
-    waves = _waves(np.asarray(flat, np.float32), rows, columns)
-    return Tiles(waves[:, :, layout.carriers[:, 1] + REACH, layout.carriers[:, 0]], (low[1], low[0]))
+    return np.asarray(flat, np.float32), (low[1], low[0])
 
 
 def _waves(flat: Real, rows: int, columns: int) -> Complex:
@@ -161,7 +170,7 @@ def read(white: Real, layout: Lattice, plane: Matrix) -> Reading | None:
 
     The caller judges `log_chance`.
     """
-    sums = gather(despread(white, layout, plane), layout)
+    sums = gather(despread(white, layout.carriers, plane), layout)
     energy = np.minimum(np.abs(sums) ** 2, 8).sum(2)
     energy = (energy - np.median(energy)) / math.sqrt(CARRIERS)
     a, b = divmod(int(energy.argmax()), TILES)

@@ -55,7 +55,7 @@ def _worst(luma: Real, mark: Real, layout: Lattice, word: NDArray[np.uint8], mar
 def _score(copy: Real, plane: Matrix, layout: Lattice, word: NDArray[np.uint8], mark_id: int) -> float:
     """How far a copy's received word agrees with the true one, in standard deviations; the pose is known."""
     row, column = layout.origin(mark_id)
-    sums = gather(despread(whiten(copy), layout, plane), layout)[-row % TILES, -column % TILES]
+    sums = gather(despread(whiten(copy), layout.carriers, plane), layout)[-row % TILES, -column % TILES]
     soft = soft_values(sums, layout)
     return float((soft * (1 - 2 * word[layout.order].astype(np.float32))).sum() / math.sqrt(float((soft**2).sum()) + 1e-9))
 
