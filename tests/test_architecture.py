@@ -1,4 +1,4 @@
-"""The import rule: `keys` and `watermark` import nothing of ours; `provenance` joins them; `api` is the rim; nothing goes in circles."""
+"""The import rule: `keys` and `watermark` import nothing of ours; `provenance` joins them; `api` is the rim; no circles."""
 
 from __future__ import annotations
 
