@@ -205,7 +205,7 @@ def denoised(samples: Samples, rate: int) -> Sound:
 def averaged(samples: Samples, rate: int, shift_ms: float = 10.0) -> Sound:
     """The mean of a sound and itself a little later: an attempt to blur a mark."""
     late = int(rate * shift_ms / 1000)
-    return (samples[late:] + samples[: len(samples) - late]) / 2, rate
+    return (samples[late:] + samples[: len(samples) - late]) * np.float32(0.5), rate
 
 
 def shuffled(samples: Samples, rate: int, seconds: float = 3.0, *, seed: int) -> Sound:

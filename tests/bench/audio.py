@@ -108,6 +108,58 @@ def speeds(sounds: list[tuple[str, Samples, int]], marked: list[tuple[str, Sampl
     print()
 
 
+def gaps(sounds: list[tuple[str, Samples, int]], marked: list[tuple[str, Samples, int]]) -> None:
+    """Replace two seconds of each marked clip, send it through the platform chain, and print what the detector says."""
+    draw = np.random.default_rng(7)
+    seen = trials = 0
+    false_s = whole_s = 0.0
+    for (_, sound, rate), (_, out, _) in zip(sounds, marked, strict=True):
+        for _ in range(3):
+            start = int(draw.uniform(4, len(out) / rate - 6) * rate)
+            spoofed = out.copy()
+            spoofed[start : start + 2 * rate] = sound[start : start + 2 * rate]
+            heard, high = audio_attacks.platform(spoofed, rate)
+            found = audio.locate(heard, high, keys=[PUBLIC_KEY])
+            middle = start / rate + 1
+            bad = [span for span in found.spans if not span.marked]
+            trials += 1
+            seen += any(span.start_s < middle < span.end_s for span in bad)
+            false_s += sum(span.end_s - span.start_s for span in bad if not span.start_s < middle < span.end_s)
+            whole_s += len(heard) / high
+    print(f"Replaced two seconds, after the platform: {seen} of {trials} gaps seen; ", end="")
+    print(f"false gaps {false_s:.1f} s in {whole_s:.0f} s.\n", flush=True)
+
+
+def attackers(sounds: list[tuple[str, Samples, int]], marked: list[tuple[str, Samples, int]]) -> None:
+    """Print what is left of the mark after attempts to remove or to forge it."""
+    keys = [PUBLIC_KEY]
+
+    def strange(sound: Samples, rate: int) -> Samples:
+        return audio.embed(sound, rate, 2, key=PUBLIC_KEY)
+
+    tries = {
+        "mean with itself 10 ms later": lambda s, m, r: audio_attacks.averaged(m, r),
+        "noise reduction 12 dB": lambda s, m, r: audio_attacks.denoised(m, r),
+        "speed +3 % and −3 % back": lambda s, m, r: audio_attacks.speed(*audio_attacks.speed(m, r, 1.03), 1 / 1.03),
+        "speed +8 % (outside the search)": lambda s, m, r: audio_attacks.speed(m, r, 1.08),
+        "cut into 3 s pieces, shuffled": lambda s, m, r: audio_attacks.shuffled(m, r, 3.0, seed=1),
+        "cut into 7 s pieces, shuffled": lambda s, m, r: audio_attacks.shuffled(m, r, 7.0, seed=1),
+        "noise 10 dB": lambda s, m, r: audio_attacks.noise(m, r, 10, seed=1),
+        "collusion: mean of copies with two ids": lambda s, m, r: ((m + strange(s, r)) / 2, r),
+        "second mark on top, same key": lambda s, m, r: (strange(m, r), r),
+        "second mark on top, another key": lambda s, m, r: (audio.embed(m, r, 3, key=b"another"), r),
+    }
+    print("| attempt | first id | another id | nothing |\n|---|---|---|---|")
+    for title, attempt in tries.items():
+        found = []
+        for (_, sound, rate), (_, out, _) in zip(sounds, marked, strict=True):
+            heard, at = attempt(sound, out, rate)  # type: ignore[no-untyped-call]
+            found.append(audio.detect(np.asarray(heard, np.float32), at, keys=keys).mark_id)
+        other = sum(one not in (ID, None) for one in found)
+        print(f"| {title} | {found.count(ID)}/{len(found)} | {other} | {found.count(None)} |", flush=True)
+    print()
+
+
 def chance(sounds: list[tuple[str, Samples, int]], hours: float) -> None:
     """Search unmarked and wrongly keyed sound, re-cut and re-sped, and print the best scores and what was accepted."""
     draw = np.random.default_rng(2026)
@@ -137,6 +189,8 @@ def main() -> None:
     survival(marked, options.only)
     if not options.only:
         speeds(sounds, marked)
+        gaps(sounds, marked)
+        attackers(sounds, marked)
         if not options.quick:
             chance(sounds, options.hours)
 

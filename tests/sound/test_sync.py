@@ -88,8 +88,8 @@ def test_streaming_gives_what_the_whole_gives(sizes: list[int]) -> None:
     resampler = resample.Resampler(Fraction(1, 3), 2, 16_000.0)
     parts, at = [], 0
     for size in sizes:
-        parts.append(resampler.feed(sound[at : at + size]))
+        parts.append(resampler.feed(sound[at : at + size].T))
         at += size
     whole = resample.to_analysis(sound, 48_000)
-    streamed = np.concatenate([*parts, resampler.flush()])[: len(whole)]
+    streamed = np.concatenate([*parts, resampler.flush()], axis=1).T[: len(whole)]
     assert np.allclose(streamed, whole, atol=1e-5)

@@ -14,6 +14,8 @@ from watermark.sound.layout import CODE_BITS, Layout
 BOUND = 1e-9
 """Chance per file that a sound without a mark of these keys is said to carry one."""
 _IDS_LN = 64 * math.log(2)
+_RADEMACHER = 3.178
+_SMALLEST = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,19 @@ def chance(score: float, attempt: int) -> float:
     """Bound the chance that unmarked sound reaches a score at the n-th attempt for any of the 2⁶⁴ ids.
 
     The signs of data cells are independent of everything that chose pose and weights, so that for one id the score is a sum
-    of ± fixed numbers of total square 1: P(score ≥ z) ≤ exp(−z²/2) (Hoeffding 1963, theorem 2), whatever the sound. The ids
-    give the factor 2⁶⁴; a factor n (n + 1) at the n-th attempt makes the bounds of all attempts on a file add up to one.
+    of ± fixed numbers of total square 1: P(score ≥ z) ≤ 3.178 Q(z), Q being the normal tail, whatever the sound (Bentkus and
+    Dzindzalieva, "A tight Gaussian bound for weighted sums of Rademacher random variables", Bernoulli 21, 2015). The ids give
+    the factor 2⁶⁴; a factor n (n + 1) at the n-th attempt makes the bounds of all attempts on a file add up to one.
     """
     if score <= 0:
         return 1.0
-    return math.exp(min(0.0, _IDS_LN + math.log(attempt * (attempt + 1)) - score * score / 2))
+    logarithm = _IDS_LN + math.log(attempt * (attempt + 1)) + math.log(_RADEMACHER) + _ln_tail(score)
+    return max(math.exp(min(0.0, logarithm)), _SMALLEST)
+
+
+def _ln_tail(z: float) -> float:
+    """Return ln Q(z), or a little more where Q cannot be written as a number."""
+    return math.log(math.erfc(z / math.sqrt(2)) / 2) if z < 30 else -z * z / 2 - math.log(z * math.sqrt(2 * math.pi))
 
 
 def read(cells: Real, weights: Real, place: Layout, attempt: int) -> Reading | None:

@@ -47,6 +47,7 @@ _TILT = np.linspace(1.0, 0.35, BANDS, dtype=np.float32)
 _TELEPHONE = np.where(np.arange(BANDS) < 12, 1.0, 0.0).astype(np.float32)
 _PILOT_LEAST = 3.4
 _PILOT_EARLY = 4.5
+_PILOT_LIKELY = 4.7
 _PROMISING = 6
 
 
@@ -84,20 +85,20 @@ class Powers:
             raise UnsupportedError("", f"sound of {rate} samples a second")
         factor = ratio(rate)
         self._down = None if factor == 1 else Resampler(factor, channels, float(min(rate, RATE)))
-        self._held = np.empty((0, channels), np.float32)
+        self._held = np.empty((channels, 0), np.float32)
 
     def feed(self, block: NDArray[np.float32]) -> Real:
         """Take samples (N, channels), return new rows (T, 129)."""
-        self._held = np.concatenate([self._held, self._down.feed(block) if self._down else block])
+        self._held = np.concatenate([self._held, self._down.feed(block.T) if self._down else block.T], axis=1)
         rows = power(self._held)
-        self._held = self._held[len(rows) * HOP :]
+        self._held = self._held[:, len(rows) * HOP :]
         return rows
 
     def flush(self) -> Real:
         """Return the rows that the resampler still holds."""
         if self._down is None:
             return np.empty((0, BINS), np.float32)
-        self._held = np.concatenate([self._held, self._down.flush()])
+        self._held = np.concatenate([self._held, self._down.flush()], axis=1)
         return power(self._held)
 
 
@@ -202,12 +203,16 @@ class Detector:
                     return
 
     def _decode(self, fold: Real, pose: Pose, key_index: int, stands: Pose | None = None) -> None:
-        self._attempts += 1
+        """Decode a pose; a likely one that fails is tried again with weights that lean on fewer pilots."""
         place = layout(self._keys[key_index])
         cells = sync.cells_at(fold, pose.offset)
-        reading = read(cells, sync.band_weights(cells, place), place, self._attempts)
-        if reading:
-            self.found = Found(reading, stands or pose, key_index)
+        measured = sync.band_weights(cells, place)
+        choices: tuple[Real, ...] = (measured, measured + _TILT, _TILT * _TILT)
+        for weights in choices[: 3 if pose.score >= _PILOT_LIKELY else 1]:
+            self._attempts += 1
+            if reading := read(cells, weights, place, self._attempts):
+                self.found = Found(reading, stands or pose, key_index)
+                return
 
 
 def detect(samples: NDArray[np.float32], rate: int, *, keys: Sequence[bytes]) -> AudioDetection:

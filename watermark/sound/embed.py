@@ -14,7 +14,7 @@ from watermark.sound.resample import Resampler, ratio
 
 MIN_RATE, MAX_RATE = 8_000, 384_000
 MAX_STRENGTH_DB = 6.0
-STRENGTH_DB = 0.8
+STRENGTH_DB = 0.85
 LEAST_MS = int(1000 * LEAST_S)
 SILENCE = 1e-5
 """Samples below −100 dBFS are silence."""
@@ -38,7 +38,7 @@ class Embedder:
             channels: 1 or more.
             mark_id: 0 ≤ id < 2⁶⁴.
             key: Secret of any length; the same is needed to detect.
-            strength: Change of level of an unmasked cell in dB, 0 < strength ≤ 6; None for the default, .8.
+            strength: Change of level of an unmasked cell in dB, 0 < strength ≤ 6; None for the default, .85.
         Raises:
             UnsupportedError: a rate outside the range.
             ValueError: an id, a strength or a number of channels outside its range.
@@ -56,52 +56,54 @@ class Embedder:
         self._down = None if factor == 1 else Resampler(factor, channels, narrow)
         self._up = None if factor == 1 else Resampler(1 / factor, channels, narrow)
         self._step = factor.denominator * max(1, rate // factor.denominator)
-        self._source = np.empty((0, channels), np.float32)  # not yet analysed
-        self._waiting = np.empty((0, channels), np.float32)  # analysed, its mark not yet known
-        self._analysis = np.zeros((_LATE, channels), np.float32)
-        self._tail = np.zeros((_LATE, channels), np.float32)
+        # planes, shape (channels, N), from here on
+        self._source = np.empty((channels, 0), np.float32)  # not yet analysed
+        self._waiting = np.empty((channels, 0), np.float32)  # analysed, its mark not yet known
+        self._analysis = np.zeros((channels, _LATE), np.float32)
+        self._tail = np.zeros((channels, _LATE), np.float32)
         self._skip = _LATE  # the first tile's frames begin before the sound does
 
     def feed(self, block: NDArray[np.float32]) -> Real:
         """Take samples of shape (N, channels), full scale ±1; return marked ones, shape (M, channels), in order."""
-        self._source = np.concatenate([self._source, block])
-        out = []
-        while len(self._source) >= self._step:
-            step, self._source = self._source[: self._step], self._source[self._step :]
-            out.append(self._advance(step))
-        return np.concatenate(out) if out else self._source[:0].copy()
+        return self._feed(block.T).T
 
     def flush(self) -> Real:
         """Return the rest; the embedder is used up."""
-        due = len(self._waiting) + len(self._source)
-        out, silence = [self._source[:0]], np.zeros((self._step, self._source.shape[1]), np.float32)
-        self._source = np.concatenate([self._source, silence[: -len(self._source) % self._step]])
-        while sum(map(len, out)) < due:
-            out.append(self.feed(silence if not len(self._source) else silence[:0]))
-        return np.concatenate(out)[:due]
+        due = self._waiting.shape[1] + self._source.shape[1]
+        silence = np.zeros((len(self._source), self._step), np.float32)
+        out = [self._feed(silence[:, : -self._source.shape[1] % self._step])]
+        while sum(part.shape[1] for part in out) < due:
+            out.append(self._feed(silence))
+        return np.concatenate(out, axis=1)[:, :due].T
 
-    def _advance(self, step: Real) -> Real:
+    def _feed(self, planes: Real) -> Real:
+        self._source = np.concatenate([self._source, planes], axis=1)
+        whole = self._source.shape[1] // self._step * self._step
+        out = [self._source[:, :0]]
+        for start in range(0, whole, self._step):
+            out += self._advance(self._source[:, start : start + self._step])
+        self._source = self._source[:, whole:]
+        return np.concatenate(out, axis=1)
+
+    def _advance(self, step: Real) -> list[Real]:
         """Take one step of source samples and return those whose mark is known by now."""
-        self._waiting = np.concatenate([self._waiting, step])
-        self._analysis = np.concatenate([self._analysis, self._down.feed(step) if self._down else step])
+        self._waiting = np.concatenate([self._waiting, step], axis=1)
+        self._analysis = np.concatenate([self._analysis, self._down.feed(step) if self._down else step], axis=1)
         out = []
-        while len(self._analysis) >= _LATE + PERIOD * HOP:
-            mark = self._tile(self._analysis[: _LATE + PERIOD * HOP])
-            self._analysis = self._analysis[PERIOD * HOP :]
+        while self._analysis.shape[1] >= _LATE + PERIOD * HOP:
+            mark = self._tile(self._analysis[:, : _LATE + PERIOD * HOP])
+            self._analysis = self._analysis[:, PERIOD * HOP :]
             mark = self._up.feed(mark) if self._up else mark
-            out.append(self._waiting[: len(mark)] + mark)
-            self._waiting = self._waiting[len(mark) :]
-        return np.concatenate(out) if out else step[:0]
+            out.append(self._waiting[:, : mark.shape[1]] + mark)
+            self._waiting = self._waiting[:, mark.shape[1] :]
+        return out
 
     def _tile(self, samples: Real) -> Real:
-        """Return the mark of one period: (192 + 76,800, channels) in, as much as is complete out."""
-        sums = np.zeros_like(samples)
-        sums[:_LATE] = self._tail
-        for channel in range(samples.shape[1]):
-            found = spectra(np.ascontiguousarray(samples[:, channel]))
-            sums[:, channel] += _overlap_add(self._change(found))
-        self._tail = sums[PERIOD * HOP :].copy()
-        out, self._skip = sums[self._skip : PERIOD * HOP], 0
+        """Return the mark of one period: (channels, 192 + 76,800) in, as much as is complete out."""
+        sums = np.stack([_overlap_add(self._change(spectra(channel))) for channel in samples])
+        sums[:, :_LATE] += self._tail
+        self._tail = sums[:, PERIOD * HOP :]
+        out, self._skip = sums[:, self._skip : PERIOD * HOP], 0
         return out
 
     def _change(self, found: NDArray[np.complex64]) -> NDArray[np.complex64]:
@@ -123,7 +125,7 @@ def embed(
         rate: Samples per second, 8,000–384,000.
         mark_id: 0 ≤ id < 2⁶⁴.
         key: Secret of any length; the same is needed to detect.
-        strength: Change of level of an unmasked cell in dB, 0 < strength ≤ 6; None for the default, .8.
+        strength: Change of level of an unmasked cell in dB, 0 < strength ≤ 6; None for the default, .85.
     Returns:
         The same shape, float32; samples may exceed ±1 where the source came near.
     Raises:

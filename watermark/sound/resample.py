@@ -25,7 +25,7 @@ def ratio(rate: int) -> Fraction:
 
 
 class Resampler:
-    """Resamples a stream of (N, channels) blocks by a ratio; output n is centred on input n ÷ ratio.
+    """Resamples a stream of blocks by a ratio; output n is centred on input n ÷ ratio. Blocks are planes: (channels, N).
 
     The input before the first sample and after the last is silence.
     """
@@ -33,29 +33,29 @@ class Resampler:
     def __init__(self, factor: Fraction, channels: int, narrow_hz: float, *, full: bool = False) -> None:
         """Args:
         factor: Output samples per input sample.
-        channels: Columns of every block.
+        channels: Planes of every block.
         narrow_hz: The lower of the two rates; its spectrum is kept up to 6.7 kHz (or .42 of the rate).
         full: Keep all that both rates can hold, up to .42 of the lower one, rather than the marked bands alone.
         """
         self._matrix, self._inputs, self._reach = _bank(factor, narrow_hz, full)
-        self._held = np.zeros((self._reach, channels), np.float32)
+        self._held = np.zeros((channels, self._reach), np.float32)
 
     def feed(self, block: Samples) -> Samples:
-        """Return what can be computed once the block has arrived: shape (M, channels)."""
-        held = np.concatenate([self._held, block])
+        """Return what can be computed once the block has arrived: shape (channels, M)."""
+        held = np.concatenate([self._held, block], axis=1)
         width = self._inputs + 2 * self._reach
-        count = max(0, (len(held) - 2 * self._reach) // self._inputs)
-        self._held = held[count * self._inputs :]
+        count = max(0, (held.shape[1] - 2 * self._reach) // self._inputs)
+        self._held = held[:, count * self._inputs :]
         if not count:
-            return np.empty((0, held.shape[1]), np.float32)
-        windows = np.lib.stride_tricks.sliding_window_view(held, width, axis=0)[:: self._inputs][:count]
-        # (count, channels, width) @ (width, outputs): one product for all blocks and channels
+            return held[:, :0].copy()
+        windows = np.lib.stride_tricks.sliding_window_view(held, width, axis=1)[:, :: self._inputs][:, :count]
+        # (channels · count, width) @ (width, outputs): one product for all blocks and channels
         out = np.ascontiguousarray(windows).reshape(-1, width) @ self._matrix
-        return out.reshape(count, held.shape[1], -1).transpose(0, 2, 1).reshape(-1, held.shape[1])
+        return np.asarray(out.reshape(len(held), -1))
 
     def flush(self) -> Samples:
         """Return the rest, padded with silence up to a whole block."""
-        return self.feed(np.zeros((self._inputs + 2 * self._reach, self._held.shape[1]), np.float32))
+        return self.feed(np.zeros((len(self._held), self._inputs + 2 * self._reach), np.float32))
 
 
 @lru_cache(maxsize=16)
@@ -92,5 +92,5 @@ def resample(samples: Samples, rate: int, to: int) -> Samples:
 
 
 def _whole(samples: Samples, resampler: Resampler, factor: Fraction) -> Samples:
-    out = np.concatenate([resampler.feed(samples), resampler.flush()])
-    return out[: math.ceil(len(samples) * factor)]
+    out = np.concatenate([resampler.feed(samples.T), resampler.flush()], axis=1)
+    return out[:, : math.ceil(len(samples) * factor)].T
