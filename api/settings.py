@@ -32,6 +32,9 @@ class Settings:
         mark_key: 64 hexadecimal digits: a private key for marks, tried before the public one; empty for the public one.
         log_origin: Name of the trail's log, like a URL without its scheme; empty derives one from its key. Never changed later.
         witnesses: Who cosigns the log: `URL VKEY…`, several of them apart by semicolons.
+        webhooks: Who is told when a status changes: `URL SECRET` (base64, at least 24 bytes), several apart by semicolons.
+        webhooks_private: Whether webhooks may go to this machine and private networks; for tests and closed deployments.
+        ocsp_url: http address under which the outside world reaches `/api/v1/keys/ocsp`; written into new certificates.
         trust_interim: Whether the frozen interim list of 2025 still counts.
         upload_limit_mb: Largest body that the service takes.
         verify_timeout_s: Wall time that one piece of work on hostile media may take.
@@ -46,6 +49,9 @@ class Settings:
     mark_key: str = ""
     log_origin: str = ""
     witnesses: str = ""
+    webhooks: str = ""
+    webhooks_private: bool = False
+    ocsp_url: str = ""
     trust_interim: bool = True
     upload_limit_mb: int = 100
     verify_timeout_s: float = 60.0

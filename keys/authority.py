@@ -26,6 +26,7 @@ from keys.errors import ProfileError
 ROOT_LIFE = timedelta(days=3652)
 ISSUER_LIFE = timedelta(days=1826)
 LEAF_LIFE = timedelta(days=90)
+RESPONDER_LIFE = timedelta(days=366)  # nobody checks it for revocation, so it may not live long
 TSA_LIFE = timedelta(days=1826)
 _BACKDATED = timedelta(minutes=5)  # a verifier whose clock is a little behind sees no future
 
@@ -99,10 +100,22 @@ def issue_leaf(
     return _signed(draft, issuer.key, issuer.key.public_key())
 
 
-def new_signer(issuer: Issued, now: datetime, *, alg: str = "es256", life: timedelta = LEAF_LIFE) -> Issued:
+def new_signer(
+    issuer: Issued, now: datetime, *, alg: str = "es256", life: timedelta = LEAF_LIFE, ocsp_url: str | None = None
+) -> Issued:
     """A development claim-signing key with its leaf."""
-    key = generate(alg)
-    return Issued(issue_leaf(issuer, key.public_key(), development_name("claim signer"), now, life=life), key)
+    key, name = generate(alg), development_name("claim signer")
+    return Issued(issue_leaf(issuer, key.public_key(), name, now, life=life, ocsp_url=ocsp_url), key)
+
+
+def new_responder(issuer: Issued, now: datetime) -> Issued:
+    """A delegated OCSP responder (RFC 6960 §4.2.2.2): the single purpose OCSPSigning, under the CA that it answers for."""
+    key = generate("es256")
+    end = min(now + RESPONDER_LIFE, issuer.certificate.not_valid_after_utc)
+    draft = _draft(development_name("OCSP responder"), issuer.certificate.subject, key.public_key(), now, end)
+    draft = _with_policy(_as_end_entity(draft)).add_extension(_purposes(oids.OCSP_SIGNING), critical=True)
+    draft = draft.add_extension(x509.OCSPNoCheck(), critical=False)
+    return Issued(_signed(draft, issuer.key, issuer.key.public_key()), key)
 
 
 def new_tsa_root(now: datetime) -> Issued:

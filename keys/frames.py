@@ -5,6 +5,7 @@
     {"op": "describe", "key": NAME?}            → {"ok": true, "key": NAME, "alg": "es256"}, body: chain as PEM
     {"op": "sign", "key": NAME?} + Sig_structure → {"ok": true}, body: signature
     anything wrong                               → {"ok": false, "code": "refused", "why": "…"}
+    {"op": "ocsp"} + OCSPRequest                → {"ok": true}, body: OCSPResponse
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     keys/                     0700
       NAME.pem, NAME.secret   0600  a signing key: see `signers.file`; the development key is called `development`
       authority/              0700  made once, as a whole
-        root, issuer            the development CA
+        root, issuer, ocsp      the development CA, and the responder that speaks for it
         tsa-root, tsa           its separate time stamp authority (each a .pem and a .secret)
 """
 
@@ -18,10 +18,12 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from keys.authority import Issued, new_issuer, new_root, new_signer, new_tsa, new_tsa_root
-from keys.certificate import fingerprint, load_pem, to_pem
+from keys.authority import Issued, new_issuer, new_responder, new_root, new_signer, new_tsa, new_tsa_root
+from keys.book import Book
+from keys.certificate import fingerprint, load_pem, signed_by, to_pem
 from keys.errors import KeyFileError, UnknownSignerError
 from keys.files import locked, private_folder
+from keys.ocsp import Responder
 from keys.signer import Signer, load
 from keys.signers.file import NAME, key_path, load_file, write_key
 from keys.trust import ListKind, TrustList
@@ -77,6 +79,18 @@ class Keystore:
             raise KeyFileError(path, "the time stamp key is not an elliptic curve key")
         return TimeStampAuthority(signer.chain, signer.key)
 
+    def responder(self) -> Responder:
+        """The OCSP responder of the development CA. Raises KeyFileError before the first `init`."""
+        path = self.folder / _AUTHORITY / "ocsp.pem"
+        signer = load_file(path)
+        if not isinstance(signer.key, ec.EllipticCurvePrivateKey):
+            raise KeyFileError(path, "the responder's key is not an elliptic curve key")
+        return Responder(signer.chain[0], signer.key, _certificates(self.folder / _AUTHORITY / "issuer.pem")[0])
+
+    def issuer(self) -> Issued:
+        """The development CA that issues leaves. Raises KeyFileError before the first `init`."""
+        return _read(self.folder / _AUTHORITY / "issuer.pem")
+
     def _list(self, root: str, kind: ListKind, name: str) -> TrustList:
         anchor = _certificates(self.folder / _AUTHORITY / f"{root}.pem")[:1]
         return TrustList.from_pem(
@@ -87,13 +101,14 @@ class Keystore:
         )
 
 
-def init_development(folder: Path, *, now: datetime) -> Keystore:
+def init_development(folder: Path, *, now: datetime, ocsp_url: str | None = None) -> Keystore:
     """Make sure that a keys folder has a development authority and a signing key with life left in it.
 
     Done twice it changes nothing; two processes at once wait for each other; a crash at any moment leaves a folder
     that the next call completes. Other keys in the folder are never touched. An authority whose own roots have run
     out is an error, not silently replaced: what it signed would lose its anchor.
     Args:
+        ocsp_url: written into new leaves, if the outside world can reach our responder.
         now: aware instant. The development key is renewed (new key, same root) when it ends within 15 days or is not
             yet valid.
     Raises:
@@ -106,7 +121,11 @@ def init_development(folder: Path, *, now: datetime) -> Keystore:
             if not authority.is_dir():
                 _make_authority(authority, now)
             _renew_services(authority, now)
-            _renew_signer(folder, now)
+            _renew_responder(authority, now)
+            _renew_signer(folder, now, ocsp_url)
+        leaf = _certificates(key_path(folder, DEVELOPMENT))[0]
+        if fingerprint(leaf) not in Book(folder).read().issued:  # new, or a crash came between
+            Book(folder).issue(leaf)
     except OSError as error:
         raise KeyFileError(folder, error.strerror or "cannot be written") from error
     return Keystore(folder)
@@ -144,11 +163,20 @@ def _renew_services(authority: Path, now: datetime) -> None:
             _write(path, new_tsa(above, now), above.certificate)
 
 
-def _renew_signer(folder: Path, now: datetime) -> None:
+def _renew_responder(authority: Path, now: datetime) -> None:
+    """Make or renew the OCSP responder, also where the issuing CA was renewed since."""
+    path, issuer = authority / "ocsp.pem", _certificates(authority / "issuer.pem")[0]
+    if not path.exists() or not _lasts(path, now) or not signed_by(_certificates(path)[0], issuer):
+        _write(path, new_responder(_read(authority / "issuer.pem"), now))
+
+
+def _renew_signer(folder: Path, now: datetime, ocsp_url: str | None) -> None:
+    """A new key where one is due, or where the last one was revoked."""
     path = key_path(folder, DEVELOPMENT)
-    if not path.exists() or not _lasts(path, now):
-        issuer = _read(folder / _AUTHORITY / "issuer.pem")
-        _write(path, new_signer(issuer, now), issuer.certificate)
+    if path.exists() and _lasts(path, now) and fingerprint(_certificates(path)[0]) not in Book(folder).read().revoked:
+        return
+    issuer = _read(folder / _AUTHORITY / "issuer.pem")
+    _write(path, new_signer(issuer, now, ocsp_url=ocsp_url), issuer.certificate)
 
 
 def _lasts(path: Path, now: datetime) -> bool:

@@ -31,6 +31,7 @@ from keys.errors import KeysError, SignerUnavailableError
 from keys.files import private_folder
 from keys.frames import Frame, FrameError, encode, receive
 from keys.keystore import DEVELOPMENT, Keystore, init_development
+from keys.office import Office
 from keys.signers.file import FileSigner, key_path, load_named
 
 CLIENT_TIMEOUT_S = 10.0
@@ -53,6 +54,8 @@ def answer(question: Frame, keys: Keyring) -> Frame:
                 signer = keys.get(name)
                 wrong = objection(question.body, signer.alg, signer.chain[0])
                 return _refusal("not_a_claim", wrong) if wrong else Frame({"ok": True}, signer.sign(question.body))
+            case "ocsp":
+                return Frame({"ok": True}, keys.office.ocsp(question.body))
             case _:
                 return _refusal("bad_request", "op must be describe or sign")
     except KeysError as error:
@@ -78,6 +81,7 @@ class Keyring:
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
                 stamp = (status.st_mtime_ns, status.st_ino)
+        self.office = Office(folder)
                 known = self._loaded.get(name)
                 if known is None or known[0] != stamp:
                     self._loaded[name] = (stamp, load_named(self._folder, name))

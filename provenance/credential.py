@@ -65,6 +65,11 @@ class Manifest:
     sealed: Sealed | None  # None: the signature could not be taken apart
     results: Results  # of this manifest alone; an ancestor's hard binding is not part of it
 
+    @property
+    def is_update(self) -> bool:
+        """Whether it says something of a manifest before it and binds no content of its own (C2PA 2.5 §11.4)."""
+        return self.sealed is not None and not any(label.startswith("c2pa.hash.") for label in self.sealed.assertions)
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:

@@ -10,6 +10,7 @@ ProvenanceError
 ├── SigningError                  the claim could not be signed; nothing was written
 ├── BudgetError                   media took longer, or more memory, than it may; the worker was killed
 ├── UnavailableError              a helper (signing process, time stamp authority) is down
+├── FetchError                    an address of somebody else's may not be reached, or did not answer well
 ├── MalformedError                a note, proof, tile, receipt or bundle is not written as its format says
 ├── RollbackError                 the log is not what was published of it before: older, or another one
 └── StoreError                    the registry, the trail, the folder of objects
@@ -225,6 +226,22 @@ class UnavailableError(ProvenanceError):
 
     def __str__(self) -> str:
         return f"{self.which} is unavailable"
+
+
+class FetchError(ProvenanceError):
+    """An address that others gave us could not be asked, or may not be.
+
+    Attributes:
+        url: The address.
+        why: A phrase.
+    """
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(url, why)
+        self.url, self.why = url, why
+
+    def __str__(self) -> str:
+        return f"{self.url}: {self.why}"
 
 
 class MalformedError(ProvenanceError):

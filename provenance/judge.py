@@ -115,7 +115,7 @@ def judge(evidence: Evidence, *, lists: Sequence[TrustList], at: datetime, valid
     layers = Layers(
         credential=file_state,
         trusted=shown is not None and shown.trust is Trust.TRUSTED,
-        revoked=_revoked(shown, evidence, recovered=recovered),
+        revoked=_revoked(_signers(shown, chain, weigh), evidence, recovered=recovered),
         owner=_owner(evidence),
         content=content,
         clash=evidence.generator is not None and signals.claims_capture(labels),
@@ -184,9 +184,26 @@ def _owner(evidence: Evidence) -> Owner:
     return Owner.REGISTERED if evidence.owners else Owner.UNREGISTERED
 
 
-def _revoked(shown: Appraisal | None, evidence: Evidence, *, recovered: bool) -> bool:
+def _revoked(signers: Sequence[Appraisal], evidence: Evidence, *, recovered: bool) -> bool:
     withdrawn = evidence.candidate.withdrawn if recovered and evidence.candidate is not None else evidence.withdrawn
-    return withdrawn or (shown is not None and shown.revocation.state == "revoked")
+    return withdrawn or any(one.revocation.state == "revoked" for one in signers)
+
+
+def _signers(
+    shown: Appraisal | None, chain: Credential | None, weigh: Callable[[Credential, Manifest], Appraisal]
+) -> Sequence[Appraisal]:
+    """The manifest that counts and, as long as it only updates another without touching the content, that one too."""
+    if shown is None or chain is None:
+        return (shown,) if shown else ()
+    signers, seen = [shown], {shown.manifest.id}
+    while signers[-1].manifest.is_update:
+        parents = (i.manifest_id for i in signers[-1].manifest.ingredients if i.relationship == "parentOf" and i.manifest_id)
+        parent = chain.manifests.get(next(parents, ""))
+        if parent is None or parent.id in seen:
+            break
+        seen.add(parent.id)
+        signers.append(weigh(chain, parent))
+    return signers
 
 
 def _chain(shown: Appraisal | None, evidence: Evidence, found: Candidate | None) -> Credential | None:

@@ -171,6 +171,11 @@ def read_registered(store: bytes) -> Credential | Unreadable | Remote | None:
     return sdk.read_store(store)
 
 
+def read_many(stores: Sequence[bytes]) -> list[Credential | Unreadable | Remote | None]:
+    """Several bare manifest stores from the registry, in one go."""
+    return [sdk.read_store(store) for store in stores]
+
+
 def read_pixels(path: str, keys: Sequence[bytes]) -> PixelFacts:
     """Look for marks in a still picture and take its fingerprint.
 

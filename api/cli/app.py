@@ -28,9 +28,12 @@ COMMANDS: Mapping[str, str] = {
     "explain": "explain",
     "find": "find",
     "trail": "trail",
+    "bundle": "bundle",
+    "audit": "audit",
     "keys": "keys",
     "trust": "trust",
     "serve": "serve",
+    "worker": "worker",
     "migrate": "migrate",
 }
 ERROR = 1

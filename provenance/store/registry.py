@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, case, delete, select, update
+from sqlalchemy import ColumnElement, Engine, case, delete, or_, select, update
 
 from provenance.errors import NotFoundError
-from provenance.store import served, similar, stamps, trail
+from provenance.store import pending, served, similar, stamps, trail
 from provenance.store.assets import ancestry, assets, claim_id, claim_label, first_receipt, number_of, records
 from provenance.store.database import insert, reading, writing
 from provenance.store.objects import Objects, is_digest
@@ -218,26 +218,31 @@ class Registry:
             payload = {"erased": found.digest, "reason": reason}
             return trail.append(connection, Kind.ERASED, found.asset_id, payload, salt=self._salt(), at=at)
 
-    def revoke(self, fingerprint: str, *, reason: str, at: datetime) -> Revocation:
+    def revoke(self, fingerprint: str, *, reason: str, at: datetime, now: datetime | None = None) -> Revocation:
         """Revoke a signer's credential and return what now holds. Nothing un-revokes.
 
         The same reason again changes nothing. Another one takes its place (a key retired last year may turn out stolen
-        today), and the earliest instant stays.
+        today), and the earliest instant stays. What changes is noted for `Chores.revoked`: stored statuses must follow.
+
+        Args:
+            at: From when on; a theft is often noticed late.
+            now: The instant of the trail's entry, where that is another.
         """
         require_storable("fingerprint", fingerprint)
         require_storable("reason", reason, TEXT_BYTES)
-        at = utc(at)
+        at, noted = utc(at), utc(now or at)
         with writing(self._engine) as connection:
             new = insert(connection, revocation).values(fingerprint=fingerprint, reason=reason, at=at)
             earliest = case((new.excluded.at < revocation.c.at, new.excluded.at), else_=revocation.c.at)
             change = new.on_conflict_do_update(
                 index_elements=["fingerprint"],
                 set_={"reason": reason, "at": earliest},
-                where=revocation.c.reason != reason,
+                where=or_(revocation.c.reason != reason, revocation.c.at > new.excluded.at),
             ).returning(revocation.c.at)
             if connection.execute(change).first() is not None:
-                payload = {"fingerprint": fingerprint, "reason": reason}
-                trail.append(connection, Kind.REVOKED, None, payload, salt=self._salt(), at=at)
+                payload = {"fingerprint": fingerprint, "reason": reason, "revoked_at": at.isoformat()}
+                trail.append(connection, Kind.REVOKED, None, payload, salt=self._salt(), at=noted)
+                pending.mark(connection, fingerprint, noted)
             row = connection.execute(select(revocation).where(revocation.c.fingerprint == fingerprint)).one()
         return Revocation(row.fingerprint, row.reason, row.at)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.commands.revoke import revoke
 from api.cli.options import Instant, declare, now
 from api.cli.terminal import Cell, Row, Terminal
 from api.cli.words import moment
@@ -23,7 +24,7 @@ FIT, UNFIT = 0, 2
 
 @click.group("keys")
 def command() -> None:
-    """Make development keys, and check what a key may sign.
+    """Make development keys, check what a key may sign, and take back what it signed.
 
     \b
     Example:
@@ -145,3 +146,4 @@ def _finding(finding: Finding) -> dict[str, str]:
 
 command.add_command(init)
 command.add_command(check)
+command.add_command(revoke)

@@ -1,0 +1,90 @@
+"""What is done by itself: statuses judged anew, time stamps fetched, webhooks sent. By `colophon worker`, or beside `serve`."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from api.settings import Settings
+from api.wiring import House
+from provenance.errors import ProvenanceError
+from provenance.fetch import Client
+from provenance.outbox import Delivery, Target, deliver, parse_targets
+from provenance.rejudge import Rejudged, rejudge_all
+from provenance.stamping import Outcome, StampState, queued, stamp_queue
+
+PERIOD_S = 30.0
+_STAMPS_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one round did."""
+
+    rejudged: tuple[Rejudged, ...] = ()
+    stamped: tuple[Outcome, ...] = ()
+    sent: tuple[Delivery, ...] = ()
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.rejudged or self.sent or any(one.state is StampState.STAMPED for one in self.stamped))
+
+
+def targets(settings: Settings) -> tuple[Target, ...]:
+    """Who is told of changes. Raises InputError for a setting that cannot be read."""
+    return parse_targets(settings.webhooks)
+
+
+def rejudge(house: House) -> tuple[Rejudged, ...]:
+    """Judge anew what a revocation touched, and queue the webhooks that tell of it."""
+    urls = [target.url for target in targets(house.settings)]
+    return rejudge_all(house.desk, house.chores, targets=urls, at=_now(), new_id=lambda: uuid.uuid4().hex)
+
+
+def send(house: House) -> tuple[Delivery, ...]:
+    """Send the webhooks that are due."""
+    client = Client(allow_private=house.settings.webhooks_private)
+    return tuple(deliver(house.chores, targets(house.settings), client, clock=_now))
+
+
+def stamp(house: House) -> tuple[Outcome, ...]:
+    """Fetch time stamps for what waits for one."""
+    waiting = [one for one in queued(house.desk, at=_now(), limit=_STAMPS_AT_ONCE) if one.state is StampState.WAITING]
+    if house.tsa_url is None or not waiting:
+        return ()
+    return tuple(stamp_queue(house.desk, house.tsa_url, clock=_now, limit=_STAMPS_AT_ONCE))
+
+
+def round_of(house: House) -> Done:
+    """Do everything that is due, once."""
+    return Done(rejudge(house), stamp(house), send(house))
+
+
+@contextmanager
+def beside(house: House, *, period_s: float = PERIOD_S, complain: Callable[[str], None]) -> Iterator[None]:
+    """Do the chores in a thread for the length of the block. A round that fails is told, and tried again."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.is_set():
+            try:
+                round_of(house)
+            except ProvenanceError as error:
+                complain(f"chores: {error}")
+            stop.wait(period_s)
+
+    thread = threading.Thread(target=run, name="chores", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=30)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,123 @@
+"""The book of our own authority: which certificates it issued, which it revoked. `keys/book.jsonl`, one JSON object a line.
+
+Only ever appended to, each line flushed to disk under the folder's lock; a line that a crash cut off is not counted, and the
+next one begins on a line of its own. OCSP answers and enrolment rest on it; certificates of other authorities may be noted as
+revoked too, for whoever asks by fingerprint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+
+from keys.certificate import fingerprint, subject
+from keys.errors import KeyFileError
+from keys.files import locked
+
+NAME = "book.jsonl"
+
+
+@dataclass(frozen=True)
+class IssuedEntry:
+    """A certificate that the authority issued."""
+
+    fingerprint: str
+    serial: int
+    subject: str
+    not_after: datetime
+
+
+@dataclass(frozen=True)
+class RevokedEntry:
+    """A certificate that no longer counts, from `at` on; `reason` in the words of RFC 5280 §5.3.1."""
+
+    fingerprint: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The book as read at one moment."""
+
+    issued: Mapping[str, IssuedEntry]  # by fingerprint
+    revoked: Mapping[str, RevokedEntry]  # by fingerprint; of several notes the earliest instant and the last reason
+
+    def by_serial(self, serial: int) -> IssuedEntry | None:
+        return next((entry for entry in self.issued.values() if entry.serial == serial), None)
+
+
+@dataclass(frozen=True)
+class Book:
+    """The book of a keys folder."""
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        return self.folder / NAME
+
+    def issue(self, certificate: x509.Certificate) -> None:
+        """Note a certificate before it is handed out. Raises KeyFileError."""
+        self._append(
+            {
+                "issued": fingerprint(certificate), "serial": f"{certificate.serial_number:x}",
+                "subject": subject(certificate), "not_after": certificate.not_valid_after_utc.isoformat(),
+            }
+        )
+
+    def revoke(self, mark: str, *, reason: str, at: datetime) -> None:
+        """Note a revocation by fingerprint (64 hex digits); the same again changes nothing. Raises KeyFileError."""
+        known = self.read().revoked.get(mark)
+        if known is None or known.reason != reason or at < known.at:
+            self._append({"revoked": mark, "reason": reason, "at": at.astimezone(UTC).isoformat()})
+
+    def read(self) -> Pages:
+        """Everything noted so far; an absent book is an empty one. Raises KeyFileError."""
+        try:
+            lines = self.path.read_bytes().splitlines()
+        except FileNotFoundError:
+            lines = []
+        except OSError as error:
+            raise KeyFileError(self.path, error.strerror or "cannot be read") from error
+        issued: dict[str, IssuedEntry] = {}
+        revoked: dict[str, RevokedEntry] = {}
+        for line in lines:
+            _note(line, issued, revoked)
+        return Pages(issued, revoked)
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        try:
+            with locked(self.folder):
+                handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+                with os.fdopen(handle, "ab+") as file:
+                    end = file.seek(0, os.SEEK_END)
+                    file.seek(max(end - 1, 0))
+                    torn = end > 0 and file.read(1) != b"\n"
+                    file.write(b"\n" * torn + json.dumps(entry, sort_keys=True).encode("utf-8") + b"\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+        except OSError as error:
+            raise KeyFileError(self.path, error.strerror or "cannot be written") from error
+
+
+def _note(line: bytes, issued: dict[str, IssuedEntry], revoked: dict[str, RevokedEntry]) -> None:
+    """Take one line in; what a crash cut off, and what a later version added, is passed over."""
+    try:
+        entry = json.loads(line)
+        if "issued" in entry:
+            mark, end = str(entry["issued"]), datetime.fromisoformat(entry["not_after"])
+            issued[mark] = IssuedEntry(mark, int(entry["serial"], 16), str(entry["subject"]), end)
+        elif "revoked" in entry:
+            mark, at = str(entry["revoked"]), datetime.fromisoformat(entry["at"])
+            known = revoked.get(mark)
+            revoked[mark] = RevokedEntry(mark, str(entry["reason"]), min(at, known.at) if known else at)
+    except (ValueError, KeyError, TypeError):
+        return
