@@ -25,6 +25,8 @@ from provenance.store.registry import Registry
 from provenance.trail import service
 from watermark.payload import PUBLIC_KEY
 
+from provenance.trail.note import NoteKey
+from provenance.trail.witness import parse_witness
 _PROBE_TIMEOUT_S = 3.0
 _INTERIM = "interim"
 
@@ -45,6 +47,11 @@ class House:
         """What signing with a key needs; the key is only opened where it is used."""
         signer = key or self.settings.signer or stores.DEVELOPMENT
         if self.signer_override is not None and ":" not in signer:
+    @property
+    def witnesses(self) -> tuple[NoteKey, ...]:
+        """Keys of those who cosign the log."""
+        return tuple(key for line in sequencing(self.settings).witnesses for key in parse_witness(line).keys)
+
             signer = f"{self.signer_override}?key={signer}"
         return Studio(
             desk=self.desk,
