@@ -125,6 +125,19 @@ class Terminal:
             finally:
                 self._bar_print = None
 
+    @contextmanager
+    def counting(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar on standard error for work whose size shows on the way: told how many of how many are done."""
+        if not sys.stderr.isatty():
+            yield lambda _done, _all: None
+            return
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True, highlight=False), transient=True, redirect_stdout=False) as bar:
+            task = bar.add_task(what, total=None)
+            yield lambda done, most: bar.update(task, completed=done, total=most)
+
     def _wrapped(self, text: str, indent: int, hang: int) -> list[str]:
         lead = " " * indent
         if not sys.stdout.isatty():

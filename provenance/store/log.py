@@ -5,7 +5,7 @@ Only full tiles are stored. The open ones follow: at level 0 from the newest ent
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +22,7 @@ from provenance.store.tables import (
     trail_sequence,
     trail_tile,
 )
-from provenance.store.trail import TrailEntry, entry, numbered
+from provenance.store.trail import Kind, TrailEntry, entry, numbered
 from provenance.trail.checkpoint import parse_checkpoint
 from provenance.trail.note import NoteKey, Signature, parse_note, parse_signatures, parse_vkey
 from provenance.trail.proof import Proof
@@ -209,6 +209,21 @@ class Log:
         """An entry by its id in this database."""
         with reading(self._engine) as connection:
             return entry(connection, entry_id)
+
+    def sizes(self, most: int) -> tuple[int, ...]:
+        """The sizes of the newest checkpoints, newest first."""
+        query = select(trail_checkpoint.c.size).order_by(trail_checkpoint.c.size.desc()).limit(most)
+        with reading(self._engine) as connection:
+            return tuple(connection.scalars(query))
+
+    def revocations(self, fingerprints: Collection[str]) -> tuple[TrailEntry, ...]:
+        """The entries that revoked these credentials."""
+        if not fingerprints:
+            return ()
+        query = select(trail_entry.c.id).where(trail_entry.c.kind == Kind.REVOKED.value).order_by(trail_entry.c.id)
+        with reading(self._engine) as connection:
+            found = [entry(connection, entry_id) for entry_id in connection.scalars(query).all()]
+        return tuple(e for e in found if e and e.payload and e.payload.get("fingerprint") in fingerprints)
 
     def number(self, entry_id: int) -> int | None:
         """The number that an entry was given; None while it waits."""

@@ -41,7 +41,7 @@ def show(terminal: Terminal, home: Path | None, asset: str) -> int:
     from api.cli.house import open_house
 
     with open_house(terminal, home) as house:
-        record = _resolve(house, asset)
+        record = resolve(house, asset)
         entries = house.registry.trail(record.asset_id, include_parents=True) if record else ()
     if record is None:
         if not terminal.as_json:
@@ -52,7 +52,7 @@ def show(terminal: Terminal, home: Path | None, asset: str) -> int:
     return finish(terminal, _plain(record, entries), FOUND)
 
 
-def _resolve(house: House, named: str) -> AssetRecord | None:
+def resolve(house: House, named: str) -> AssetRecord | None:
     """By id; else by the bytes of a file; else by what the file can be recognised by.
 
     Raises:
