@@ -19,6 +19,7 @@ from provenance.desk import Desk, Studio
 from provenance.errors import DatabaseUnavailableError, OutputError
 from provenance.isolation import Budget, Workers
 from provenance.store import database
+from provenance.store.chores import Chores
 from provenance.store.log import Log
 from provenance.store.objects import Objects
 from provenance.store.registry import Registry
@@ -40,6 +41,7 @@ class House:
     desk: Desk
     keystore: Keystore
     log: Log
+    chores: Chores
     tsa_url: str | None
     signer_override: str | None = None  # reference of a signing process, when private keys must not be opened here
 
@@ -110,7 +112,7 @@ def open_house(
             stack.callback(_number, settings, log)
         else:
             stack.enter_context(service.spawn(sequencing(settings)))
-        yield House(settings, registry, desk, keystore, log, url, signer_override)
+        yield House(settings, registry, desk, keystore, log, Chores(engine), url, signer_override)
 
 
 def sequencing(settings: Settings) -> service.Task:

@@ -28,8 +28,6 @@ COMMANDS: Mapping[str, str] = {
     "explain": "explain",
     "find": "find",
     "trail": "trail",
-    "bundle": "bundle",
-    "audit": "audit",
     "keys": "keys",
     "trust": "trust",
     "serve": "serve",
