@@ -24,10 +24,10 @@ from provenance.store.log import Log
 from provenance.store.objects import Objects
 from provenance.store.registry import Registry
 from provenance.trail import service
-from watermark.payload import PUBLIC_KEY
-
 from provenance.trail.note import NoteKey
 from provenance.trail.witness import parse_witness
+from watermark.payload import PUBLIC_KEY
+
 _PROBE_TIMEOUT_S = 3.0
 _INTERIM = "interim"
 
@@ -45,15 +45,15 @@ class House:
     tsa_url: str | None
     signer_override: str | None = None  # reference of a signing process, when private keys must not be opened here
 
-    def studio(self, key: str | None = None, *, offline: bool = False) -> Studio:
-        """What signing with a key needs; the key is only opened where it is used."""
-        signer = key or self.settings.signer or stores.DEVELOPMENT
-        if self.signer_override is not None and ":" not in signer:
     @property
     def witnesses(self) -> tuple[NoteKey, ...]:
         """Keys of those who cosign the log."""
         return tuple(key for line in sequencing(self.settings).witnesses for key in parse_witness(line).keys)
 
+    def studio(self, key: str | None = None, *, offline: bool = False) -> Studio:
+        """What signing with a key needs; the key is only opened where it is used."""
+        signer = key or self.settings.signer or stores.DEVELOPMENT
+        if self.signer_override is not None and ":" not in signer:
             signer = f"{self.signer_override}?key={signer}"
         return Studio(
             desk=self.desk,
