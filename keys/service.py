@@ -57,7 +57,7 @@ def answer(question: Frame, keys: Keyring) -> Frame:
             case "ocsp":
                 return Frame({"ok": True}, keys.office.ocsp(question.body))
             case _:
-                return _refusal("bad_request", "op must be describe or sign")
+                return _refusal("bad_request", "op must be describe, sign or ocsp")
     except KeysError as error:
         return _refusal(type(error).__name__.removesuffix("Error"), str(error))
 
@@ -71,6 +71,7 @@ class Keyring:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.office = Office(folder)
         self._loaded: dict[str, tuple[tuple[int, int], FileSigner]] = {}
         self._lock = threading.Lock()
 
@@ -81,7 +82,6 @@ class Keyring:
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
                 stamp = (status.st_mtime_ns, status.st_ino)
-        self.office = Office(folder)
                 known = self._loaded.get(name)
                 if known is None or known[0] != stamp:
                     self._loaded[name] = (stamp, load_named(self._folder, name))
