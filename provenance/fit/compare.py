@@ -76,21 +76,35 @@ def tone_matched(c: Canvas, rounds: int = 8) -> Field:
     if len(sample) < 60:
         return c.ref
     ref, copy = (p.reshape(-1, 3)[sample] / np.float32(255) for p in (c.ref, c.copy))
-    terms = _terms(ref, place[:, sample]).T
-    ridge = 1e-5 * len(ref) * np.eye(terms.shape[1])
-    weight, predicted = np.ones(len(ref)), ref.astype(np.float64)
-    for _ in range(rounds):
+    terms, voice = _terms(ref, place[:, sample]).T, _voices(c.ref)[sample]
+    ridge = 1e-5 * float(voice.sum()) * np.eye(terms.shape[1])
+    weight, predicted = voice, ref.astype(np.float64)
+    for step in range(rounds):
         # what clipped at black or white may have been anything beyond: it only has to stay beyond
         goal = np.where(((copy > 0.985) & (predicted > copy)) | ((copy < 0.015) & (predicted < copy)), predicted, copy)
         left = terms * weight[:, None]
         solution = np.linalg.solve(left.T @ terms + ridge, left.T @ (goal - ref))
         predicted = np.asarray(ref + terms @ solution, dtype=np.float64)
         off = np.sqrt(((np.clip(predicted, 0, 1) - copy) ** 2).sum(axis=1))
-        spread = max(1.4826 * float(np.median(off)), 1.5 / 255)
-        weight = np.asarray(1 / (1 + (off / (2 * spread)) ** 2) ** 2, dtype=np.float64)
+        # nobody is an outlier at first, when the map is still wrong
+        spread = max(1.4826 * float(np.median(off)), 1.5 / 255, 0.3 * 0.5**step)
+        weight = np.asarray(voice / (1 + (off / (2 * spread)) ** 2) ** 2, dtype=np.float64)
     x = c.ref.reshape(-1, 3) / np.float32(255)
     mapped = x + (solution.T.astype(np.float32) @ _terms(x, place)).T
     return np.asarray(np.clip(mapped.reshape(h, w, 3) * np.float32(255), 0, 255), dtype=np.float32)
+
+
+def _voices(ref: Field) -> NDArray[np.float64]:
+    """How much each pixel of a reference is heard, shape (N,).
+
+    Every tone is heard, also of a picture that is nearly all black; pixels within plain surroundings are heard more,
+    since blur and misplacement do not change them.
+    """
+    luma = ref @ _OPPONENT[0]
+    span = cv2.dilate(luma, np.ones((3, 3), np.uint8)) - cv2.erode(luma, np.ones((3, 3), np.uint8))
+    tones = np.clip(luma.ravel() / 16, 0, 15).astype(np.intp)
+    crowd = np.bincount(tones, minlength=16) / tones.size
+    return np.asarray(1 / np.maximum(crowd, 0.01)[tones] / (8 + span.ravel()), dtype=np.float64)
 
 
 def _places(w: int, h: int) -> Field:

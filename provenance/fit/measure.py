@@ -39,7 +39,7 @@ def measure(
     """Return how well a copy's content agrees with its reference, and where not.
 
     A copy without detail (a blank page, a gradient, a crop of clear sky) cannot be aligned. If the reference is as
-    plain, their colours are compared, and the score stays below `PLAIN_CEILING`; else the fit is left open (`plain`).
+    plain and has the same colours, it fits, with a score of at most `PLAIN_CEILING`; else that is left open (`plain`).
 
     Args:
         copy_rgb: The copy, sRGB, upright, shape (H, W, 3), uint8.
@@ -77,7 +77,7 @@ def classify(fit: Fit) -> Agreement:
     FOREIGN: the reference was not found in the copy, or less than half of the compared area agrees: this is another
         picture, whatever its mark says.
     CHANGED: it was found, and some region says something else.
-    UNDECIDED: the copy has too little detail to tell: it may be a crop of clear sky.
+    UNDECIDED: the copy has too little detail to tell: it may be a crop of clear sky, or any other.
     FITS: it was found and nothing disagrees beyond what re-encoding explains. Borders, crops and collages are no
         change: `coverage` and `kept` tell of them.
     """
@@ -193,8 +193,6 @@ def _by_colour(copy: NDArray[np.uint8], ref: NDArray[np.uint8], both_plain: bool
     a, b = (poses.shrink(p.astype(np.float32), 24)[0].reshape(-1, 3) for p in (copy, ref))
     nearest = np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=2)).min(axis=1)
     same = float((nearest < PLAIN_TOLERANCE).mean())
-    if same < PLAIN_SHARE:
-        return NOT_ALIGNED
-    if not both_plain:
+    if same < PLAIN_SHARE or not both_plain:
         return replace(NOT_ALIGNED, plain=True)
     return replace(NOT_ALIGNED, score=PLAIN_CEILING * same, aligned=True, coverage=1.0, kept=1.0, scale=scale, plain=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from provenance.fit.pose import Field
 
 SEED, GROW = 0.5, 0.33  # disagreement at which a region starts, and down to which it grows
-LEAST_AREA = 0.004  # of the compared area, at SEED: smaller ones are codec accidents
+LEAST_AREA = 0.005  # of the compared area, at SEED: smaller ones are codec accidents
 _LEFT = 0.15  # least share of a region that tightening leaves
 LEAST_CELLS = 9  # … and at least this many cells, whatever the size of the picture
 

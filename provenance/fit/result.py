@@ -63,7 +63,7 @@ class Fit:
         flipped: Whether the reference was mirrored left to right (before that turn).
         textured: Share of the compared area with detail to compare, 0–1. Near 0 only colours were compared: a low
             confidence, whatever the score.
-        plain: Whether the copy has too little detail to be found in anything, and no colour that contradicts.
+        plain: Whether the copy has too little detail to be found in anything.
         changes: Regions that disagree, largest first.
         heat: (rows, cols) over the copy: disagreement 0–1, where .5 is the threshold; NaN where not compared;
             None when nothing could be compared place by place.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -55,12 +56,10 @@ def photos(corpus: Path) -> tuple[str, ...]:
 
 
 def load(path: Path, side: int = 1600) -> Rgb:
-    """A picture, or a frame from the middle of a clip, upright, at most `side` px."""
+    """A picture, or the 46th frame of a clip, upright, at most `side` px."""
     if path.suffix == ".mp4":
         with av.open(str(path)) as clip:
-            stream = clip.streams.video[0]
-            clip.seek(int((stream.duration or 0) // 2), stream=stream)
-            picture = next(clip.decode(stream)).to_image()
+            picture = next(islice(clip.decode(video=0), 45, None)).to_image()
     else:
         picture = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
