@@ -173,9 +173,8 @@ class Detector:
         plain = _run(window)
         if not plain.pairs.any():
             return
-        fresh = plain if new is None else Run(plain.pairs[len(plain.pairs) - new :])
-        at = start if new is None else start + len(window) - new
-        self._folded += np.roll(fresh.fold(1.0), at % PERIOD, axis=0)
+        known = 0 if new is None else len(window) - new  # rows that an earlier window brought already
+        self._folded += np.roll(Run(plain.pairs[known:]).fold(1.0), (start + known) % PERIOD, axis=0)
         self._unchanged(self._folded, _PILOT_LEAST)
         if self.found is None:
             self._changed(window, plain, start)
