@@ -19,13 +19,16 @@ from starlette.types import ASGIApp
 from api import describe, problems, uploads
 from api.gate import Gate
 from api.idempotency import Once
+from api.lane import Lane
 from api.outbox import KEPT_S, Outbox
 from api.routes import assets, feed, health, pages, sign, verify
 from api.routes.common import API, problem_response
 from api.settings import DEVELOPMENT, Settings
+from api.tokens import Tokens
 from api.turns import Turns
 from api.wiring import House, open_house
 from keys.errors import KeysError
+from keys.feedkey import SocketFeedKey, feed_public_key
 from keys.service import spawn
 from provenance.errors import ProvenanceError
 from watermark.errors import WatermarkError
@@ -36,13 +39,20 @@ _PATIENCE = 16  # pieces of work in line for each one under way
 _REMEMBERED = timedelta(days=1)  # answers under an Idempotency-Key
 
 
+FEED_STATUS = f"{API}/feed/status"
+
+
 class Colophon(FastAPI):
     """FastAPI behind our gate, with our description."""
 
     hosts: Sequence[str] = ()
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Gate(super().build_middleware_stack(), hosts=self.hosts)
+        quick = {
+            FEED_STATUS: (frozenset({"GET", "POST"}), feed.statuses),
+            "/healthz": (frozenset({"GET"}), health.healthz),
+        }
+        return Gate(Lane(super().build_middleware_stack(), self, quick), hosts=self.hosts)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -73,9 +83,10 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = ()) -> FastAPI
     app.state.outbox = Outbox(settings.home / "outbox")
     app.state.once = Once()
     if isinstance(house, House):
-        app.state.house = house
+        _move_in(app, house)
     app.add_route("/healthz", health.healthz, methods=["GET"])
-    app.add_route(f"{API}/feed/status", feed.statuses, methods=["GET", "POST"])
+    app.add_route(FEED_STATUS, feed.statuses, methods=["GET", "POST"])
+    app.add_route(f"{API}/feed/key", feed.key, methods=["GET"])
     largest = (settings.upload_limit_mb << 20) + _FORM_ROOM
     for router in (sign.router, verify.router):
         app.include_router(
@@ -103,12 +114,21 @@ def serving_house(settings: Settings) -> Iterator[House]:
         yield house
 
 
+def _move_in(app: FastAPI, house: House) -> None:
+    """Hand the house to the routes; status tokens are signed where a signing process runs."""
+    app.state.house = house
+    ref = house.signer_override or ""
+    app.state.tokens = None
+    if ref.startswith("unix:"):
+        app.state.tokens = Tokens(SocketFeedKey(Path(ref.removeprefix("unix:")), feed_public_key(house.keystore.folder)))
+
+
 def _lifespan(house: House | Settings) -> Any:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with contextlib.ExitStack() as stack:
             if isinstance(house, Settings):
-                app.state.house = stack.enter_context(serving_house(house))
+                _move_in(app, stack.enter_context(serving_house(house)))
             opened: House = app.state.house
             uploads.sweep(opened.settings.home / "incoming", KEPT_S)
             opened.registry.forget(datetime.now(UTC) - _REMEMBERED)

@@ -42,6 +42,12 @@ _IDS = {
     "schema": {"type": "string"},
     "example": ",".join(examples.QUERY["ids"]),
 }
+_TOKENS = {
+    "name": "tokens",
+    "in": "query",
+    "description": "Put a signed token into each known item.",
+    "schema": {"type": "boolean", "default": False},
+}
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing changed since the ETag in If-None-Match."}}
 router.add_api_route(
     f"{API}/feed/status",
@@ -51,7 +57,7 @@ router.add_api_route(
     summary="Status of many items",
     tags=["feed"],
     responses=_STATUSES | _NOT_MODIFIED | errors("invalid-request", "too-many-ids", "unavailable"),
-    openapi_extra={"parameters": [_IDS]},
+    openapi_extra={"parameters": [_IDS, _TOKENS]},
 )
 router.add_api_route(
     f"{API}/feed/status",
@@ -62,6 +68,7 @@ router.add_api_route(
     tags=["feed"],
     responses=_STATUSES | errors("bad-request", "foreign-page", "too-large", "invalid-request", "too-many-ids", "unavailable"),
     openapi_extra={
+        "parameters": [_TOKENS],
         "requestBody": {
             "required": True,
             "content": {
@@ -72,6 +79,15 @@ router.add_api_route(
             },
         }
     },
+)
+router.add_api_route(
+    f"{API}/feed/key",
+    feed.key,
+    methods=["GET"],
+    operation_id="feed_key",
+    summary="The key of status tokens",
+    tags=["feed"],
+    responses={200: {"model": schemas.KeySet, "content": examples.content("key-set")}, **errors("not-found")},
 )
 router.add_api_route(
     "/healthz",

@@ -37,6 +37,7 @@ _HEADERS = {
     "content-security-policy": _DATA_POLICY,
     "cache-control": "no-store",
 }
+_RAW_HEADERS = tuple((name.encode("ascii"), value.encode("ascii")) for name, value in _HEADERS.items())
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]@/\s]+)(?::[0-9]*)?")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -122,9 +123,10 @@ class _Answer:
         self.finished = True
 
     def _dress(self, headers: MutableHeaders) -> None:
-        for name, value in _HEADERS.items():
-            headers.setdefault(name, value)
-        headers["x-request-id"] = self._request_id
+        raw = headers.raw  # bytes, lower case: this is done for every answer, and is half of what a short one costs
+        there = {name for name, _ in raw}
+        raw += [pair for pair in _RAW_HEADERS if pair[0] not in there]
+        raw.append((b"x-request-id", self._request_id.encode("ascii")))
 
 
 def render(problem: Problem, request_id: str) -> bytes:

@@ -231,6 +231,22 @@ class StatusItem(Wire):
     asset_id: AssetId | None = None
     signals: list[str] | None = None
     at: AwareDatetime | None = Field(None, description="When this was found.")
+    token: str | None = Field(None, description="A JWT that says the same for minutes; only where it was asked for.")
+
+
+class Jwk(Wire):
+    kty: Literal["OKP"]
+    crv: Literal["Ed25519"]
+    x: str
+    kid: str
+    alg: Literal["EdDSA"]
+    use: Literal["sig"]
+
+
+class KeySet(Wire):
+    """A JWK set (RFC 7517)."""
+
+    keys: list[Jwk]
 
 
 class Statuses(Wire):

@@ -22,6 +22,7 @@ from provenance.store import database
 from provenance.store.chores import Chores
 from provenance.store.log import Log
 from provenance.store.objects import Objects
+from provenance.store.quick import QuickStatuses
 from provenance.store.registry import Registry
 from provenance.trail import service
 from provenance.trail.note import NoteKey
@@ -42,6 +43,7 @@ class House:
     keystore: Keystore
     log: Log
     chores: Chores
+    statuses: QuickStatuses
     tsa_url: str | None
     signer_override: str | None = None  # reference of a signing process, when private keys must not be opened here
 
@@ -112,7 +114,7 @@ def open_house(
             stack.callback(_number, settings, log)
         else:
             stack.enter_context(service.spawn(sequencing(settings)))
-        yield House(settings, registry, desk, keystore, log, Chores(engine), url, signer_override)
+        yield House(settings, registry, desk, keystore, log, Chores(engine), QuickStatuses(engine), url, signer_override)
 
 
 def sequencing(settings: Settings) -> service.Task:

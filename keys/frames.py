@@ -4,6 +4,7 @@
 
     {"op": "describe", "key": NAME?}            → {"ok": true, "key": NAME, "alg": "es256"}, body: chain as PEM
     {"op": "sign", "key": NAME?} + Sig_structure → {"ok": true}, body: signature
+    {"op": "status"} + JWS inputs, one a line   → {"ok": true}, body: 64 bytes for each
     anything wrong                               → {"ok": false, "code": "refused", "why": "…"}
     {"op": "ocsp"} + OCSPRequest                → {"ok": true}, body: OCSPResponse
 """

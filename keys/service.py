@@ -2,8 +2,8 @@
 --socket PATH [--init] [--tsa]`
 
 It listens on a Unix socket that only its owner can open (mode 0600 in a 0700 folder), answers one frame per
-connection (`frames`), and signs claims only (`claims`). A client that stalls, lies or sends rubbish costs one thread
-for ten seconds, of which there are 32. With `--until-stdin-closes` it ends when its parent does, however the parent
+connection (`frames`), and signs claims (`claims`) and status tokens (`feedkey`), each with keys of their own. A
+client that stalls, lies or sends rubbish costs one thread for ten seconds, of which there are 32. With `--until-stdin-closes` it ends when its parent does, however the parent
 ends. It also makes the development authority (`--init`) and serves its time stamps on loopback (`--tsa`), so that
 nobody else ever opens their keys.
 """
@@ -28,6 +28,7 @@ from pathlib import Path
 from keys import tsa as stamps
 from keys.claims import objection
 from keys.errors import KeysError, SignerUnavailableError
+from keys.feedkey import FeedKey, init_feed_key
 from keys.files import private_folder
 from keys.frames import Frame, FrameError, encode, receive
 from keys.keystore import DEVELOPMENT, Keystore, init_development
@@ -56,10 +57,19 @@ def answer(question: Frame, keys: Keyring) -> Frame:
                 return _refusal("not_a_claim", wrong) if wrong else Frame({"ok": True}, signer.sign(question.body))
             case "ocsp":
                 return Frame({"ok": True}, keys.office.ocsp(question.body))
+            case "status":
+                return _statuses(question.body.split(b"\n"), keys.feed)
             case _:
                 return _refusal("bad_request", "op must be describe, sign or ocsp")
     except KeysError as error:
         return _refusal(type(error).__name__.removesuffix("Error"), str(error))
+
+
+def _statuses(inputs: list[bytes], key: FeedKey) -> Frame:
+    try:
+        return Frame({"ok": True}, key.sign(inputs))
+    except ValueError as error:
+        return _refusal("not_a_status", str(error))
 
 
 def _refusal(code: str, why: str) -> Frame:
@@ -67,10 +77,11 @@ def _refusal(code: str, why: str) -> Frame:
 
 
 class Keyring:
-    """Decrypted keys of a folder, read again whenever their file was replaced."""
+    """Decrypted keys of a folder, read again whenever their file was replaced; its feed key, made if there is none."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.feed = init_feed_key(folder)
         self.office = Office(folder)
         self._loaded: dict[str, tuple[tuple[int, int], FileSigner]] = {}
         self._lock = threading.Lock()

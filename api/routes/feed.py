@@ -1,26 +1,33 @@
-"""GET and POST /feed/status: what to show beside each item of a page, from stored bytes.
+"""GET and POST /feed/status: what to show beside each item of a page, from stored bytes; and the key of its tokens.
 
-A bare Starlette route: nothing is validated or computed here, and no model is built. The JSON of each item was written when
-its verdict was found; this splices items together and lets caches answer when nothing changed.
+Bare Starlette, ahead of the framework's routing (see `lane.py`): nothing is validated or computed here, and no model is
+built. The JSON of each item was written when its verdict was found; this splices items together, puts a signed token into
+each where tokens are asked for, and lets caches answer when nothing changed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.problems import refuse
-from api.routes.common import house
-from provenance.store.registry import StatusRecord
+from api.routes.common import house, json_response
+
+if TYPE_CHECKING:
+    from api.tokens import Tokens
+    from provenance.store.quick import Served
 
 MOST = 500
-_INLINE = 50  # the event loop itself asks SQLite for so many, 2 ms at most; longer lists and networks get a thread
+_INLINE = 100  # the event loop itself asks SQLite for so many, 1 ms at most; longer lists and networks get a thread
+_LARGEST_BODY = 256 << 10  # 500 ids of 512 bytes
 CACHE = "public, max-age=15, stale-if-error=300"
+_CROSS_ORIGIN = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
 
 
 async def statuses(request: Request) -> Response:
@@ -28,6 +35,8 @@ async def statuses(request: Request) -> Response:
 
     Every id gets an item. `unregistered` means that nobody here has looked at it (or that it is no id at all): show nothing.
     A GET answers 304 while nothing changed; POST takes `{"ids": […]}` for lists that are too long for an address.
+    With `tokens=true` each known item carries a `token`, good for five to ten minutes, which `GET /feed/key` lets anyone
+    check offline.
 
     The other members of an item were stored with its verdict and are sent as they were.
     """
@@ -36,15 +45,38 @@ async def statuses(request: Request) -> Response:
         refuse("invalid-request", errors=[{"where": "ids", "say": "none given"}])
     if len(ids) > MOST:
         refuse("too-many-ids", f"{len(ids)} were given")
-    registry = house(request).registry
-    slow = len(ids) > _INLINE or not house(request).settings.database.startswith("sqlite")
-    found = await anyio.to_thread.run_sync(registry.statuses, ids) if slow else registry.statuses(ids)
-    etag = _etag(ids, found)
-    headers = {"etag": etag, "cache-control": CACHE}
+    statuses = house(request).statuses
+    inline = len(ids) <= _INLINE and statuses.local
+    found = statuses.read(ids) if inline else await anyio.to_thread.run_sync(statuses.read, ids)
+    tokens = _tokens(request)
+    etag = _etag(ids, found, tokens.window() if tokens else None)
+    headers = {"etag": etag, "cache-control": CACHE, **_CROSS_ORIGIN}
     if request.method != "POST" and _matches(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
-    items = b",".join(_item(asked, found.get(asked)) for asked in ids)
+    signed: Mapping[str, bytes] = {}
+    if tokens and found:
+        signed = tokens.known(found) or await anyio.to_thread.run_sync(tokens.sign, found)
+    items = b",".join([_item(asked, found.get(asked), signed.get(asked)) for asked in ids])
     return Response(b'{"items":[' + items + b"]}", headers=headers, media_type="application/json")
+
+
+async def key(request: Request) -> Response:
+    """The public key of status tokens as a JWK set (RFC 7517); keep it for a day. 404 where no signing process runs."""
+    tokens: Tokens | None = request.app.state.tokens
+    if tokens is None:
+        refuse("not-found", "no tokens are signed here")
+    return json_response(
+        {"keys": [tokens.public.as_jwk()]}, headers={"cache-control": "public, max-age=86400", **_CROSS_ORIGIN}
+    )
+
+
+def _tokens(request: Request) -> Tokens | None:
+    """Whoever signs tokens, where they are asked for and there is one."""
+    query = request.scope["query_string"]
+    if b"tokens=" not in query or request.query_params.get("tokens") != "true":
+        return None
+    found: Tokens | None = request.app.state.tokens
+    return found
 
 
 def _asked(request: Request) -> list[str]:
@@ -53,8 +85,13 @@ def _asked(request: Request) -> list[str]:
 
 
 async def _posted(request: Request) -> list[str]:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_BODY:
+            refuse("too-large")
     try:
-        query = json.loads(await request.body())
+        query = json.loads(body)
         ids = query["ids"]
     except (ValueError, RecursionError):
         refuse("bad-request", "the body is not JSON")
@@ -65,21 +102,26 @@ async def _posted(request: Request) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
-def _item(asked: str, record: StatusRecord | None) -> bytes:
-    """One item: the id as asked, then the stored members byte for byte."""
-    opening = b'{"id":' + json.dumps(asked).encode("ascii")
-    return opening + (b"," + record.document[1:] if record else b',"status":"unregistered"}')
+def _item(asked: str, served: Served | None, token: bytes | None) -> bytes:
+    """One item: the id as asked, then the stored members byte for byte, then its token."""
+    plain = asked.isascii() and asked.isalnum()
+    opening = b'{"id":"%b"' % asked.encode("ascii") if plain else b'{"id":' + json.dumps(asked).encode("ascii")
+    if served is None:
+        return opening + b',"status":"unregistered"}'
+    if token is None:
+        return opening + b"," + served.document[1:]
+    return b'%b,%b,"token":"%b"}' % (opening, served.document[1:-1], token)
 
 
-def _etag(ids: Sequence[str], found: dict[str, StatusRecord]) -> str:
-    digest = hashlib.sha256()
-    for asked in ids:
-        record = found.get(asked)
-        digest.update(f"{asked}\0{record.etag if record else ''}\0".encode("utf-8", "surrogatepass"))
-    return f'"{digest.hexdigest()[:32]}"'
+def _etag(ids: Sequence[str], found: Mapping[str, Served], window: int | None) -> str:
+    parts = [f"{asked}\0{found[asked].etag if asked in found else ''}" for asked in ids]
+    text = "\0".join(parts) if window is None else "\0".join([*parts, str(window)])
+    return f'"{hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]}"'
 
 
 def _matches(if_none_match: str, etag: str) -> bool:
     """Weak comparison, as If-None-Match asks (RFC 9110 §13.1.2)."""
+    if not if_none_match:
+        return False
     tags = (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
     return any(tag in {etag, "*"} for tag in tags)

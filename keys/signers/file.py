@@ -69,7 +69,7 @@ def load_named(folder: Path, name: str) -> FileSigner:
 
 def load_file(path: Path) -> FileSigner:
     """Load a key file; the secret comes from the environment or from the file beside it. Raises `KeyFileError`."""
-    text = _read_private(path)
+    text = read_private(path)
     block = _KEY_BLOCK.search(text)
     if block is None:
         raise KeyFileError(path, "holds no whole private key")
@@ -141,13 +141,13 @@ def _decrypt(path: Path, block: bytes, secret: bytes) -> SigningKey:
 
 def _secret(path: Path) -> bytes:
     given = os.environ.get(SECRET_VARIABLE)
-    secret = (given.encode() if given is not None else _read_private(path)).strip()
+    secret = (given.encode() if given is not None else read_private(path)).strip()
     if len(secret) < 32:
         raise KeyFileError(path, f"the secret is too short (or set {SECRET_VARIABLE})")
     return secret
 
 
-def _read_private(path: Path) -> bytes:
+def read_private(path: Path) -> bytes:
     """Read a small file that only its owner may read."""
     try:
         with path.open("rb") as file:

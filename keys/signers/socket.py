@@ -37,7 +37,7 @@ class SocketSigner:
             SignerUnavailableError: nobody listens there, or what answers is no signing process.
             SigningRefusedError: it knows no such key.
         """
-        answer = _exchange(path, Frame({"op": "describe", "key": key}), timeout_s)
+        answer = exchange(path, Frame({"op": "describe", "key": key}), timeout_s)
         name, alg = answer.header.get("key"), answer.header.get("alg")
         try:
             chain = load_pem(answer.body)
@@ -58,13 +58,18 @@ class SocketSigner:
             SignerUnavailableError: the process went away or answered nonsense; nothing was signed for us.
             SigningRefusedError: it will not sign this.
         """
-        answer = _exchange(self.path, Frame({"op": "sign", "key": self.key}, data), self.timeout_s)
+        answer = exchange(self.path, Frame({"op": "sign", "key": self.key}, data), self.timeout_s)
         if not answer.body:
             raise SignerUnavailableError(str(self.path), "answered without a signature")
         return answer.body
 
 
-def _exchange(path: Path, question: Frame, timeout_s: float) -> Frame:
+def exchange(path: Path, question: Frame, timeout_s: float) -> Frame:
+    """Ask the signing process one thing.
+
+    Raises:
+        SignerUnavailableError, SigningRefusedError: see `SocketSigner.sign`.
+    """
     try:
         message = encode(question)
     except FrameError as error:

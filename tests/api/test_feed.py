@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from api.wiring import House
+from provenance.store.quick import QuickStatuses
 from provenance.store.registry import Registry
 
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -156,7 +157,7 @@ def test_a_database_that_is_gone_is_said(client: TestClient, problem: Any, monke
     def gone(*_: Any) -> Any:
         raise DatabaseUnavailableError("postgresql://host/db", "connection refused")
 
-    monkeypatch.setattr(Registry, "statuses", gone)
+    monkeypatch.setattr(QuickStatuses, "read", gone)
     answer = client.get(f"{PATH}?ids=x")
     assert "postgresql" not in answer.text
     problem(answer, 503, "unavailable")

@@ -20,7 +20,7 @@ EXPECTED = {
     ("post", "/api/v1/sign"), ("post", "/api/v1/verify"), ("get", "/api/v1/assets/{asset_id}"),
     ("get", "/api/v1/assets/{asset_id}/trail"), ("get", "/api/v1/assets/{asset_id}/reference"),
     ("get", "/api/v1/assets/{asset_id}/file"), ("get", "/api/v1/feed/status"), ("post", "/api/v1/feed/status"),
-    ("get", "/healthz"), ("get", "/problems/{slug}"),
+    ("get", "/api/v1/feed/key"), ("get", "/healthz"), ("get", "/problems/{slug}"),
 }  # fmt: skip
 
 
