@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,12 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from api import describe, problems, uploads
+from api import chores, describe, problems, uploads
 from api.gate import Gate
 from api.idempotency import Once
 from api.lane import Lane
 from api.outbox import KEPT_S, Outbox
-from api.routes import assets, feed, health, pages, sign, verify
+from api.routes import assets, authority, feed, health, pages, sign, verify
 from api.routes.common import API, problem_response
 from api.settings import DEVELOPMENT, Settings
 from api.tokens import Tokens
@@ -96,6 +97,8 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = ()) -> FastAPI
             max_body_size=largest,
             form_limits={"max_files": 1, "max_fields": 8, "max_part_size": 4096},
         )
+    for path, endpoint, methods in authority.ROUTES:
+        app.add_route(path, endpoint, methods=list(methods))
     app.include_router(assets.router, prefix=API, tags=["assets"])
     pages.mount(app, upload_limit_mb=settings.upload_limit_mb)
     _answer_errors(app)
@@ -108,7 +111,10 @@ def serving_house(settings: Settings) -> Iterator[House]:
     # its own short folder: a socket's path may have some hundred bytes, and two services may share a home
     with (
         tempfile.TemporaryDirectory(prefix="colophon-") as folder,
-        spawn(settings.keys_folder, Path(folder) / "keys" / "socket", init=True, tsa=settings.tsa == DEVELOPMENT) as keys,
+        spawn(
+            settings.keys_folder, Path(folder) / "keys" / "socket", init=True, tsa=settings.tsa == DEVELOPMENT,
+            ocsp_url=settings.ocsp_url or None,
+        ) as keys,
         open_house(settings, signer_override=keys.ref, tsa_url=keys.tsa_url) as house,
     ):
         yield house
@@ -132,6 +138,8 @@ def _lifespan(house: House | Settings) -> Any:
             opened: House = app.state.house
             uploads.sweep(opened.settings.home / "incoming", KEPT_S)
             opened.registry.forget(datetime.now(UTC) - _REMEMBERED)
+            if isinstance(house, Settings):  # a house that was handed in is its owner's to keep
+                stack.enter_context(chores.beside(opened, complain=lambda text: print(text, file=sys.stderr, flush=True)))
             yield
 
     return lifespan

@@ -1,16 +1,18 @@
 """The book of our own authority: which certificates it issued, which it revoked. `keys/book.jsonl`, one JSON object a line.
 
-Only ever appended to, each line flushed to disk under the folder's lock; a line that a crash cut off is not counted, and the
-next one begins on a line of its own. OCSP answers and enrolment rest on it; certificates of other authorities may be noted as
-revoked too, for whoever asks by fingerprint.
+Only ever appended to, each line flushed to disk under the folder's lock; a line that a crash cut off is not counted, and
+the next one begins on a line of its own. OCSP answers and enrolment tokens (as digests) rest on it; certificates of other
+authorities may be noted as revoked too, for whoever asks by fingerprint.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,10 +46,21 @@ class RevokedEntry:
 
 
 @dataclass(frozen=True)
+class TokenEntry:
+    """A one-time token for enrolment: whom it enrols, until when, and the certificate that it was spent on."""
+
+    digest: str
+    name: str
+    expires: datetime
+    certificate: bytes | None = None  # DER
+
+
+@dataclass(frozen=True)
 class Pages:
     """The book as read at one moment."""
 
     issued: Mapping[str, IssuedEntry]  # by fingerprint
+    tokens: Mapping[str, TokenEntry]  # by SHA-256 of the token
     revoked: Mapping[str, RevokedEntry]  # by fingerprint; of several notes the earliest instant and the last reason
 
     def by_serial(self, serial: int) -> IssuedEntry | None:
@@ -79,6 +92,24 @@ class Book:
         if known is None or known.reason != reason or at < known.at:
             self._append({"revoked": mark, "reason": reason, "at": at.astimezone(UTC).isoformat()})
 
+    def offer(self, digest: str, *, name: str, expires: datetime) -> None:
+        """Note a token, by its digest. Raises KeyFileError."""
+        self._append({"token": digest, "name": name, "expires": expires.astimezone(UTC).isoformat()})
+
+    def spend(self, digest: str, certificate: bytes) -> bytes:
+        """Spend a token on a certificate and return the one that it stands for: of two at once, the first one's.
+
+        Raises:
+            KeyError: no such token.
+            KeyFileError: the book cannot be read or written.
+        """
+        with self._locked():
+            known = self.read().tokens[digest]
+            if known.certificate is not None:
+                return known.certificate
+            self._write({"spent": digest, "certificate": base64.b64encode(certificate).decode("ascii")})
+        return certificate
+
     def read(self) -> Pages:
         """Everything noted so far; an absent book is an empty one. Raises KeyFileError."""
         try:
@@ -87,34 +118,49 @@ class Book:
             lines = []
         except OSError as error:
             raise KeyFileError(self.path, error.strerror or "cannot be read") from error
-        issued: dict[str, IssuedEntry] = {}
-        revoked: dict[str, RevokedEntry] = {}
+        pages = Pages({}, {}, {})
         for line in lines:
-            _note(line, issued, revoked)
-        return Pages(issued, revoked)
+            _note(line, pages.issued, pages.tokens, pages.revoked)  # type: ignore[arg-type]  # still being written
+        return pages
 
-    def _append(self, entry: Mapping[str, Any]) -> None:
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
         try:
             with locked(self.folder):
-                handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-                with os.fdopen(handle, "ab+") as file:
-                    end = file.seek(0, os.SEEK_END)
-                    file.seek(max(end - 1, 0))
-                    torn = end > 0 and file.read(1) != b"\n"
-                    file.write(b"\n" * torn + json.dumps(entry, sort_keys=True).encode("utf-8") + b"\n")
-                    file.flush()
-                    os.fsync(file.fileno())
+                yield
         except OSError as error:
             raise KeyFileError(self.path, error.strerror or "cannot be written") from error
 
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        with self._locked():
+            self._write(entry)
 
-def _note(line: bytes, issued: dict[str, IssuedEntry], revoked: dict[str, RevokedEntry]) -> None:
+    def _write(self, entry: Mapping[str, Any]) -> None:
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "ab+") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(end - 1, 0))
+            torn = end > 0 and file.read(1) != b"\n"
+            file.write(b"\n" * torn + json.dumps(entry, sort_keys=True).encode("utf-8") + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _note(
+    line: bytes, issued: dict[str, IssuedEntry], tokens: dict[str, TokenEntry], revoked: dict[str, RevokedEntry]
+) -> None:
     """Take one line in; what a crash cut off, and what a later version added, is passed over."""
     try:
         entry = json.loads(line)
         if "issued" in entry:
             mark, end = str(entry["issued"]), datetime.fromisoformat(entry["not_after"])
             issued[mark] = IssuedEntry(mark, int(entry["serial"], 16), str(entry["subject"]), end)
+        elif "token" in entry:
+            mark = str(entry["token"])
+            tokens[mark] = TokenEntry(mark, str(entry["name"]), datetime.fromisoformat(entry["expires"]))
+        elif "spent" in entry:
+            mark = str(entry["spent"])
+            tokens[mark] = replace(tokens[mark], certificate=base64.b64decode(entry["certificate"], validate=True))
         elif "revoked" in entry:
             mark, at = str(entry["revoked"]), datetime.fromisoformat(entry["at"])
             known = revoked.get(mark)

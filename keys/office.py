@@ -1,4 +1,4 @@
-"""What the signing process does for the outside besides signing: OCSP answers. Its keys are opened when first needed."""
+"""What the signing process does besides signing: OCSP answers, enrolment. Its keys are opened when first needed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from keys.book import Book, Pages
+from keys.enrolment import MAX_REQUEST, Enrolment, as_pkcs7
+from keys.errors import SigningRefusedError
+from keys.frames import Frame
 from keys.keystore import Keystore
 from keys.ocsp import Responder
 
@@ -14,11 +17,33 @@ from keys.ocsp import Responder
 class Office:
     """The counter of our own authority; safe to share between threads."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ocsp_url: str | None = None) -> None:
+        self._ocsp_url = ocsp_url
         self._keystore, self._book = Keystore(folder), Book(folder)
         self._lock = threading.Lock()
         self._responder: tuple[int, Responder] | None = None
         self._pages: tuple[tuple[int, int], Pages] | None = None
+
+    def serve(self, wish: str, question: Frame) -> bytes:
+        """Answer a frame of the office's: "ocsp", "cacerts", "enrol", "renew".
+
+        Raises:
+            SigningRefusedError: a device that may not be enrolled.
+            KeyFileError: there is no authority.
+        """
+        if wish == "ocsp":
+            return self.ocsp(question.body)
+        root = self._keystore.development_lists()[0].anchors[0]
+        issuer = self._keystore.issuer()
+        if wish == "cacerts":
+            return as_pkcs7((issuer.certificate, root))
+        if len(question.body) > MAX_REQUEST:
+            raise SigningRefusedError("request", "is too large")
+        counter = Enrolment(issuer, self._book, self._ocsp_url)
+        now = datetime.now(UTC)
+        if wish == "renew":
+            return as_pkcs7((counter.renew(question.body, at=now),))
+        return as_pkcs7((counter.enrol(question.body, str(question.header.get("token", "")), at=now),))
 
     def ocsp(self, request: bytes) -> bytes:
         """Answer a DER OCSPRequest. Raises KeyFileError where there is no authority."""

@@ -27,8 +27,7 @@ from pathlib import Path
 
 from keys import tsa as stamps
 from keys.claims import objection
-from keys.errors import KeysError, SignerUnavailableError
-from keys.feedkey import FeedKey, init_feed_key
+from keys.errors import KeysError, SignerUnavailableError, SigningRefusedError
 from keys.files import private_folder
 from keys.frames import Frame, FrameError, encode, receive
 from keys.keystore import DEVELOPMENT, Keystore, init_development
@@ -55,21 +54,14 @@ def answer(question: Frame, keys: Keyring) -> Frame:
                 signer = keys.get(name)
                 wrong = objection(question.body, signer.alg, signer.chain[0])
                 return _refusal("not_a_claim", wrong) if wrong else Frame({"ok": True}, signer.sign(question.body))
-            case "ocsp":
-                return Frame({"ok": True}, keys.office.ocsp(question.body))
-            case "status":
-                return _statuses(question.body.split(b"\n"), keys.feed)
+            case "ocsp" | "cacerts" | "enrol" | "renew" as wish:
+                return Frame({"ok": True}, keys.office.serve(wish, question))
             case _:
-                return _refusal("bad_request", "op must be describe, sign or ocsp")
+                return _refusal("bad_request", "no such op")
+    except SigningRefusedError as error:
+        return _refusal(error.code, error.why)
     except KeysError as error:
         return _refusal(type(error).__name__.removesuffix("Error"), str(error))
-
-
-def _statuses(inputs: list[bytes], key: FeedKey) -> Frame:
-    try:
-        return Frame({"ok": True}, key.sign(inputs))
-    except ValueError as error:
-        return _refusal("not_a_status", str(error))
 
 
 def _refusal(code: str, why: str) -> Frame:
@@ -77,12 +69,11 @@ def _refusal(code: str, why: str) -> Frame:
 
 
 class Keyring:
-    """Decrypted keys of a folder, read again whenever their file was replaced; its feed key, made if there is none."""
+    """Decrypted keys of a folder, read again whenever their file was replaced."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, ocsp_url: str | None = None) -> None:
         self._folder = folder
-        self.feed = init_feed_key(folder)
-        self.office = Office(folder)
+        self.office = Office(folder, ocsp_url)
         self._loaded: dict[str, tuple[tuple[int, int], FileSigner]] = {}
         self._lock = threading.Lock()
 
@@ -143,14 +134,14 @@ class _Client(socketserver.BaseRequestHandler):
 
 
 @contextmanager
-def listening(folder: Path, path: Path) -> Iterator[socketserver.BaseServer]:
+def listening(folder: Path, path: Path, *, ocsp_url: str | None = None) -> Iterator[socketserver.BaseServer]:
     """Bind the socket and give the server, not yet running; the socket file goes away with the block.
 
     Raises:
         SignerUnavailableError: another process listens there, or the path cannot be bound (over ~100 bytes, for one).
         KeyFileError: there is no keys folder, or the socket's folder cannot be made private.
     """
-    keys = Keyring(Keystore.open(folder).folder)
+    keys = Keyring(Keystore.open(folder).folder, ocsp_url=ocsp_url)
     private_folder(path.parent)
     _clear(path)
     previous = os.umask(0o177)
@@ -192,7 +183,7 @@ class Spawned:
 
 @contextmanager
 def spawn(
-    folder: Path, path: Path, *, init: bool = False, tsa: bool = False, timeout_s: float = 10.0
+    folder: Path, path: Path, *, init: bool = False, tsa: bool = False, ocsp_url: str | None = None, timeout_s: float = 10.0
 ) -> Iterator[Spawned]:
     """Run a signing process beside this one for the length of the block; its reference is `unix:PATH`.
 
@@ -200,11 +191,12 @@ def spawn(
     Args:
         init: make or renew the folder's development authority first, over there.
         tsa: serve the development time stamp authority as well.
+        ocsp_url: written into the certificates that it issues.
     Raises:
         SignerUnavailableError: it did not come up in time; carries what it said.
     """
     options = ["--folder", str(folder), "--socket", str(path), "--until-stdin-closes"]
-    options += [*(["--init"] if init else []), *(["--tsa"] if tsa else [])]
+    options += [*(["--init"] if init else []), *(["--tsa"] if tsa else []), *(["--ocsp-url", ocsp_url] if ocsp_url else [])]
     search = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
     with subprocess.Popen(
         [sys.executable, "-m", "keys.service", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -238,13 +230,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--socket", type=Path, required=True, help="where to listen; its folder is made private")
     parser.add_argument("--init", action="store_true", help="make sure that there is a development authority first")
     parser.add_argument("--tsa", action="store_true", help="also serve the development time stamp authority on loopback")
+    parser.add_argument("--ocsp-url", help="http address of the OCSP responder, for new certificates")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started this one")
     options = parser.parse_args(arguments)
     try:
         if options.init:
-            init_development(options.folder, now=datetime.now(UTC))
+            init_development(options.folder, now=datetime.now(UTC), ocsp_url=options.ocsp_url)
         with ExitStack() as stack:
-            server = stack.enter_context(listening(options.folder, options.socket))
+            server = stack.enter_context(listening(options.folder, options.socket, ocsp_url=options.ocsp_url))
             tsa = Keystore.open(options.folder).tsa() if options.tsa else None
             url = stack.enter_context(stamps.serve(tsa)) if tsa else None
             _run(server, url, until_stdin_closes=options.until_stdin_closes)

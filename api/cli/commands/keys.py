@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.commands.enrol import token
 from api.cli.commands.revoke import revoke
 from api.cli.options import Instant, declare, now
 from api.cli.terminal import Cell, Row, Terminal
@@ -147,3 +148,4 @@ def _finding(finding: Finding) -> dict[str, str]:
 command.add_command(init)
 command.add_command(check)
 command.add_command(revoke)
+command.add_command(token)
