@@ -5,11 +5,11 @@
     {"op": "describe", "key": NAME?}            → {"ok": true, "key": NAME, "alg": "es256"}, body: chain as PEM
     {"op": "sign", "key": NAME?} + Sig_structure → {"ok": true}, body: signature
     {"op": "status"} + JWS inputs, one a line   → {"ok": true}, body: 64 bytes for each
+    {"op": "ocsp"} + OCSPRequest                → {"ok": true}, body: OCSPResponse
     {"op": "cacerts"}                           → {"ok": true}, body: PKCS#7 with the authority's certificates
     {"op": "enrol", "token": …} + CSR           → {"ok": true}, body: PKCS#7 with the new certificate
     {"op": "renew"} + CSR signed in CMS         → {"ok": true}, body: PKCS#7 with the new certificate
     anything wrong                               → {"ok": false, "code": "refused", "why": "…"}
-    {"op": "ocsp"} + OCSPRequest                → {"ok": true}, body: OCSPResponse
 """
 
 from __future__ import annotations

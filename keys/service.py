@@ -28,6 +28,7 @@ from pathlib import Path
 from keys import tsa as stamps
 from keys.claims import objection
 from keys.errors import KeysError, SignerUnavailableError, SigningRefusedError
+from keys.feedkey import FeedKey, init_feed_key
 from keys.files import private_folder
 from keys.frames import Frame, FrameError, encode, receive
 from keys.keystore import DEVELOPMENT, Keystore, init_development
@@ -56,6 +57,8 @@ def answer(question: Frame, keys: Keyring) -> Frame:
                 return _refusal("not_a_claim", wrong) if wrong else Frame({"ok": True}, signer.sign(question.body))
             case "ocsp" | "cacerts" | "enrol" | "renew" as wish:
                 return Frame({"ok": True}, keys.office.serve(wish, question))
+            case "status":
+                return _statuses(question.body.split(b"\n"), keys.feed)
             case _:
                 return _refusal("bad_request", "no such op")
     except SigningRefusedError as error:
@@ -64,15 +67,23 @@ def answer(question: Frame, keys: Keyring) -> Frame:
         return _refusal(type(error).__name__.removesuffix("Error"), str(error))
 
 
+def _statuses(inputs: list[bytes], key: FeedKey) -> Frame:
+    try:
+        return Frame({"ok": True}, key.sign(inputs))
+    except ValueError as error:
+        return _refusal("not_a_status", str(error))
+
+
 def _refusal(code: str, why: str) -> Frame:
     return Frame({"ok": False, "code": code, "why": why[:1000]})
 
 
 class Keyring:
-    """Decrypted keys of a folder, read again whenever their file was replaced."""
+    """Decrypted keys of a folder, read again whenever their file was replaced; its feed key, made if there is none."""
 
     def __init__(self, folder: Path, *, ocsp_url: str | None = None) -> None:
         self._folder = folder
+        self.feed = init_feed_key(folder)
         self.office = Office(folder, ocsp_url)
         self._loaded: dict[str, tuple[tuple[int, int], FileSigner]] = {}
         self._lock = threading.Lock()
