@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,11 @@ def test_nothing_names_this_machine() -> None:
             text = path.read_text("utf-8")
             wrong += [f"{path.relative_to(ROOT)}: {n}" for n in needles if n in text]
     assert not wrong
+
+
+def test_the_pip_lock_is_the_uv_lock() -> None:
+    """Whoever sets up with pip gets what uv would give."""
+    theirs = tomllib.loads((ROOT / "uv.lock").read_text("utf-8"))["package"]
+    locked = {p["name"]: p["version"] for p in theirs if p["name"] != "colophon"}
+    pinned = dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", (ROOT / "requirements.lock").read_text("utf-8"), re.MULTILINE))
+    assert pinned == locked
