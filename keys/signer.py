@@ -3,6 +3,7 @@ without its users.
 
     NAME, file:NAME          an encrypted key file in the keys folder (`signers.file`)
     unix:PATH[?key=NAME]     the signing process listening at PATH (`signers.socket`)
+    pkcs11:token=…;object=…  a key in a hardware module (`signers.pkcs11`, RFC 7512)
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from cryptography import x509
 
 from keys.errors import UnknownSignerError
 from keys.signers.file import load_named
+from keys.signers.pkcs11 import Pkcs11Signer
 from keys.signers.socket import SocketSigner
 
 
@@ -66,5 +68,7 @@ def load(ref: str, *, folder: Path) -> Signer:
             if not path or set(asked) - {"key"} or len(asked.get("key", [])) > 1:
                 raise UnknownSignerError(ref, "write unix:PATH or unix:PATH?key=NAME")
             return SocketSigner.connect(Path(path), key=asked.get("key", [None])[0])
+        case "pkcs11":
+            return Pkcs11Signer.load(ref)
         case _:
-            raise UnknownSignerError(ref, f"unknown scheme {scheme!r}; use file: or unix:")
+            raise UnknownSignerError(ref, f"unknown scheme {scheme!r}; use file:, unix: or pkcs11:")

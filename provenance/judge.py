@@ -92,15 +92,20 @@ class Evidence:
 def judge(evidence: Evidence, *, lists: Sequence[TrustList], at: datetime, validator: str) -> Verdict:
     """The verdict on a file at an instant. The same arguments give the same verdict."""
 
+    weighed: dict[int, Appraisal] = {}
+
     def weigh(credential: Credential, manifest: Manifest | None = None) -> Appraisal:
-        return appraise(
-            manifest or credential.manifest,
-            credential=credential,
-            lists=lists,
-            revocations=evidence.revocations or {},
-            at=at,
-            stamps=evidence.stamps or {},
-        )
+        manifest = manifest or credential.manifest
+        if id(manifest) not in weighed:  # paths and stamps are the dear part, and the history asks again
+            weighed[id(manifest)] = appraise(
+                manifest,
+                credential=credential,
+                lists=lists,
+                revocations=evidence.revocations or {},
+                at=at,
+                stamps=evidence.stamps or {},
+            )
+        return weighed[id(manifest)]
 
     own = weigh(evidence.credential) if isinstance(evidence.credential, Credential) else None
     found = evidence.candidate

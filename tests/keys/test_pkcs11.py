@@ -1,0 +1,110 @@
+"""Keys in a module, on a real SoftHSM2; its tests are skipped, loudly, where it or python-pkcs11 is absent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from keys.algorithms import generate, verify
+from keys.certificate import to_pem
+from keys.errors import KeysError, SignerUnavailableError, SigningRefusedError, UnknownSignerError
+from keys.signer import load
+from keys.signers.pkcs11 import Pkcs11Signer, Pkcs11Uri
+
+MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so", "/opt/homebrew/lib/softhsm/libsofthsm2.so")
+ALGORITHMS = ("es256", "es384", "ps256", "ed25519")
+
+
+@pytest.fixture(scope="module")
+def token(tmp_path_factory: pytest.TempPathFactory, lab: Any) -> Iterator[str]:
+    """URI of a token that holds one key of each kind, its PIN in a file; gives everything but the key's name."""
+    pytest.importorskip("pkcs11", reason="PYTHON-PKCS11 MISSING: pip install python-pkcs11")
+    module = os.environ.get("COLOPHON_TEST_PKCS11") or next((m for m in MODULES if Path(m).exists()), None)
+    if module is None or shutil.which("softhsm2-util") is None:
+        pytest.skip("SOFTHSM2 MISSING: apt-get install softhsm2 (or set COLOPHON_TEST_PKCS11)")
+    folder = tmp_path_factory.mktemp("hsm")
+    (folder / "tokens").mkdir()
+    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nlog.level = ERROR\n")
+    before = os.environ.get("SOFTHSM2_CONF")
+    os.environ["SOFTHSM2_CONF"] = str(folder / "softhsm2.conf")
+    _softhsm("--init-token", "--free", "--label", "studio", "--pin", "1234", "--so-pin", "4321")
+    for number, alg in enumerate(ALGORITHMS, start=1):
+        key = generate(alg, rsa_bits=2048)
+        leaf = lab.issue(f"leaf {alg}", key=key, alg=alg)
+        path = folder / f"{alg}.p8"
+        path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        _softhsm("--import", str(path), "--token", "studio", "--label", alg, "--id", f"{number:02d}", "--pin", "1234")
+        (folder / f"{alg}.pem").write_text(to_pem((leaf.certificate,)))
+    (folder / "pin").write_text("1234\n")
+    (folder / "pin").chmod(0o600)
+    yield f"pkcs11:token=studio;object={{}};x-chain-path={folder}/{{}}.pem?module-path={module}&pin-source=file:{folder}/pin"
+    if before is None:
+        del os.environ["SOFTHSM2_CONF"]
+
+
+def _softhsm(*arguments: str) -> None:
+    subprocess.run(["softhsm2-util", *arguments], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("alg", ALGORITHMS)
+def test_signatures_hold(token: str, alg: str) -> None:
+    ref = token.format(alg, alg)
+    with closing(Pkcs11Signer.load(ref)) as signer, closing(Pkcs11Signer.load(ref)) as second:
+        assert signer.alg == alg
+        for data in (b"", b"claim" * 300):
+            assert verify(signer.chain[0].public_key(), alg, signer.sign(data), data)
+            assert verify(signer.chain[0].public_key(), alg, second.sign(data), data)
+
+
+def test_another_keys_certificate(token: str) -> None:
+    with pytest.raises(KeysError):
+        load(token.format("es256", "es384"), folder=Path())
+
+
+def test_what_is_missing(token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = token.format("es256", "es256")
+    for bad in (ref.replace("object=es256", "object=none"), ref.replace("token=studio", "token=other")):
+        with pytest.raises(UnknownSignerError, match="no such"):
+            load(bad, folder=Path())
+    pin = tmp_path / "pin"
+    pin.write_text("9999")
+    pin.chmod(0o600)
+    with pytest.raises(SigningRefusedError, match="PIN is wrong"):
+        load(ref[: ref.index("&pin-source")] + f"&pin-source=file:{pin}", folder=Path())
+    monkeypatch.setenv("COLOPHON_PKCS11_PIN", "1234")
+    with closing(Pkcs11Signer.load(ref[: ref.index("&pin-source")])) as signer:
+        assert signer.alg == "es256"
+    monkeypatch.delenv("COLOPHON_PKCS11_PIN")
+    with pytest.raises(KeysError):
+        load(ref[: ref.index("&pin-source")], folder=Path())
+    with pytest.raises(SignerUnavailableError):
+        load("pkcs11:object=x?module-path=/nowhere.so", folder=Path())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["pkcs11:", "pkcs11:token=a", "pkcs11:object", "pkcs11:object=a;object=b", "pkcs11:colour=red;object=a", "pkcs11:id="],
+)
+def test_uris_that_name_no_key(text: str) -> None:
+    with pytest.raises(UnknownSignerError):
+        Pkcs11Uri.parse(text)
+
+
+def test_no_pin_in_a_uri() -> None:
+    with pytest.raises(UnknownSignerError) as caught:
+        Pkcs11Uri.parse("pkcs11:object=a?pin-value=1234")
+    assert "1234" not in str(caught.value)
+
+
+def test_a_whole_uri() -> None:
+    uri = Pkcs11Uri.parse("pkcs11:token=The%20Studio;serial=12;id=%01%ff;x-chain-path=/a?module-path=/m.so&x-alg=ps384")
+    assert uri.attributes["token"] == "The Studio"
+    assert uri.key_id == b"\x01\xff"
