@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from api.cli.commands.enrol import token
+from api.cli.commands.listing import listing
 from api.cli.commands.revoke import revoke
 from api.cli.options import Instant, declare, now
 from api.cli.terminal import Cell, Row, Terminal
@@ -149,3 +150,4 @@ command.add_command(init)
 command.add_command(check)
 command.add_command(revoke)
 command.add_command(token)
+command.add_command(listing)
