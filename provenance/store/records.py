@@ -66,6 +66,48 @@ class Binding:
         require_storable("binding value", self.value, VALUE_BYTES)
 
 
+@dataclass(frozen=True)
+class Kin:
+    """A registered asset that another was made from.
+
+    Attributes:
+        asset_id: The parent.
+        relationship: As the standard names it: parentOf, componentOf, inputTo.
+        inferred: Its mark was read in the pixels; no signed claim says so.
+    """
+
+    asset_id: str
+    relationship: str = "parentOf"
+    inferred: bool = False
+
+    def __post_init__(self) -> None:
+        require_storable("asset_id", self.asset_id)
+        require_storable("relationship", self.relationship)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """An edge between two registered assets."""
+
+    child: str
+    parent: str
+    relationship: str
+    inferred: bool
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """An edge between two manifests, as a signed claim says; either may belong to a file that nobody registered."""
+
+    child: str
+    parent: str
+    relationship: str
+
+    def __post_init__(self) -> None:
+        for name in ("child", "parent", "relationship"):
+            require_storable(name, getattr(self, name))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Registration:
     """One asset with its active manifest, ready to be registered.
@@ -82,6 +124,8 @@ class Registration:
         signed_at: When, as far as `time_state` allows to believe it.
         action: What made the asset: captured, edited, rendition, or registered as it came.
         parent_asset_id: The registered asset that it was made from.
+        kin: Further assets that it was made from: components, or a parent that only its mark tells of.
+        ingredients: What the manifests of its store say of each other.
         bindings: Soft bindings that the *signed* claim carries.
         reference: Small copy to compare content with, `reference_width` × `reference_height` pixels.
         fingerprint: ISCC content code.
@@ -107,6 +151,8 @@ class Registration:
     height: int | None = None
     duration_ms: int | None = None
     parent_asset_id: str | None = None
+    kin: tuple[Kin, ...] = ()
+    ingredients: tuple[Ingredient, ...] = ()
     bindings: tuple[Binding, ...] = ()
     reference: bytes | None = field(default=None, repr=False)
     reference_media_type: str | None = None
@@ -128,7 +174,7 @@ class Registration:
             require_storable("signer_name", self.signer_name, TEXT_BYTES)
         if self.action not in ACTIONS:
             raise ValueError(f"no such action: {self.action[:32]!r}")
-        if self.parent_asset_id == self.asset_id:
+        if self.asset_id in {self.parent_asset_id, *(one.asset_id for one in self.kin)}:
             raise ValueError("an asset is not its own parent")
         if (self.reference is None) != (self.reference_media_type is None):
             raise ValueError("a reference and its media type come together")
