@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, case, delete, or_, select, update
 
 from provenance.errors import NotFoundError
-from provenance.store import pending, served, similar, stamps, trail
+from provenance.store import kin, pending, served, similar, stamps, trail
 from provenance.store.assets import ancestry, assets, claim_id, claim_label, first_receipt, number_of, records
 from provenance.store.database import insert, reading, writing
 from provenance.store.objects import Objects, is_digest
@@ -25,8 +25,10 @@ from provenance.store.records import (
     VALUE_BYTES,
     AssetRecord,
     Binding,
+    Ingredient,
     Receipt,
     Registration,
+    Relation,
     Revocation,
     StampDue,
     StatusRecord,
@@ -87,9 +89,7 @@ class Registry:
             number = claim_id(connection, r, reference, at)
             if number is None:
                 return first_receipt(connection, r)
-            if r.parent_asset_id is not None:
-                parent = number_of(connection, r.parent_asset_id)
-                connection.execute(lineage.insert(), {"child": number, "parent": parent})
+            kin.join(connection, r, number)
             if r.bindings:
                 rows = [{"asset_number": number, "alg": b.alg, "value": b.value} for b in dict.fromkeys(r.bindings)]
                 connection.execute(binding.insert(), rows)
@@ -130,6 +130,16 @@ class Registry:
     def children(self, asset_id: str) -> tuple[AssetRecord, ...]:
         """Return what was made from an asset, oldest first."""
         return self._relatives(asset_id, lineage.c.parent, lineage.c.child)
+
+    def relations(self, asset_ids: Sequence[str]) -> tuple[Relation, ...]:
+        """Return the edges to parents and children of some assets."""
+        with reading(self._engine) as connection:
+            return kin.relations(connection, [one for one in asset_ids if is_name(one)])
+
+    def ingredients(self, labels: Sequence[str]) -> tuple[Ingredient, ...]:
+        """Return the edges to parents and children of some manifests, registered or only heard of."""
+        with reading(self._engine) as connection:
+            return kin.ingredients(connection, [one for one in labels if is_name(one)])
 
     def near(self, code: str, *, limit: int = 5, max_distance: int = 40) -> tuple[tuple[AssetRecord, int], ...]:
         """Return the assets whose fingerprints differ least from an ISCC unit, with the number of differing bits.
