@@ -74,7 +74,7 @@ def make(
         entries=entries,
         proofs={entry.seq: bytes(log.prove(entry.seq, checkpoint=checkpoint)) for entry in entries},
         checkpoint=checkpoint,
-        keys=log.keys(),
+        keys=log.public_keys(),
         witnesses=tuple(witnesses),
         grown=_growth(log, size, held),
         lists=desk.lists,

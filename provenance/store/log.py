@@ -113,7 +113,7 @@ class Log:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def keys(self) -> tuple[NoteKey, ...]:
+    def public_keys(self) -> tuple[NoteKey, ...]:
         """The log's public keys, as it says itself: to hand on, not to trust."""
         with reading(self._engine) as connection:
             return tuple(parse_vkey(vkey) for vkey in connection.scalars(select(trail_key.c.vkey).order_by(trail_key.c.at)))

@@ -83,6 +83,23 @@ class Sequencer:
     def origin(self) -> str:
         return self._keys[0].name
 
+    def begin(self) -> None:
+        """Sign the empty log, if there is none yet: a log that is served has a checkpoint from the first moment.
+
+        Raises:
+            RollbackError, ConflictError: see `step`.
+        """
+        with writing(self._engine) as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            if log.head(connection) is None:
+                self._claim(connection)
+                self._require_continued(connection, 0)
+                at = self._now()
+                note = self._sign(Checkpoint(self.origin, 0, EMPTY_ROOT), at)
+                row = {"size": 0, "root": EMPTY_ROOT.hex(), "note": note, "at": at}
+                connection.execute(trail_checkpoint.insert(), row)
+
     def drain(self) -> int:
         """Number all that waits, and return how many entries that were.
 

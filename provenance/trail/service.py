@@ -75,8 +75,8 @@ def opened(task: Task) -> Iterator[tuple[Sequencer, Log]]:
         engine.dispose()
 
 
-def run(task: Task, *, stop: threading.Event, post: Poster | None = None) -> None:
-    """Number what comes in, and ask the witnesses after it, until told to stop.
+def run(task: Task, *, stop: threading.Event, post: Poster | None = None, ready: Callable[[], None] = lambda: None) -> None:
+    """Number what comes in, and ask the witnesses after it, until told to stop; `ready` is called when it has begun.
 
     A database that is away is waited for; a log that must not be continued ends the run.
 
@@ -85,6 +85,8 @@ def run(task: Task, *, stop: threading.Event, post: Poster | None = None) -> Non
     """
     witnesses = [parse_witness(line) for line in task.witnesses]
     with opened(task) as (sequencer, log):
+        sequencer.begin()
+        ready()
         asked = 0
         while not stop.is_set():
             pause = _POLL_S
@@ -137,10 +139,10 @@ def main() -> int:
     task = json.loads(sys.stdin.readline())
     stop = threading.Event()
     threading.Thread(target=_watch, args=(stop.set,), daemon=True).start()
-    print(READY, flush=True)
     try:
         with wire() as client:
-            run(Task(**{**task, "witnesses": tuple(task["witnesses"])}), stop=stop, post=client.post)
+            named = Task(**{**task, "witnesses": tuple(task["witnesses"])})
+            run(named, stop=stop, post=client.post, ready=lambda: print(READY, flush=True))
     except (ProvenanceError, KeysError) as error:
         print(f"sequencer: {error}", file=sys.stderr, flush=True)
         return 1

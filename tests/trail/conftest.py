@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from sqlalchemy import Engine
 
-from provenance.store import Objects, Registry, connect, migrate
+from provenance.store import Objects, Registration, Registry, connect, migrate
 from provenance.store.log import Log
 from provenance.trail.note import NoteKey
 from provenance.trail.sequencer import Sequencer, log_keys
@@ -90,3 +90,25 @@ def memory(tmp_path: Path) -> Path:
 @pytest.fixture
 def sequencer(engine: Engine, signer: SeededSigner, keys: tuple[NoteKey, NoteKey], memory: Path) -> Sequencer:
     return Sequencer(engine, signer, keys, now=lambda: AT, memory=memory)
+
+
+@pytest.fixture
+def make_registration() -> Callable[..., Registration]:
+    """A small registration by number; any field can be changed."""
+
+    def made(n: int, **changes: object) -> Registration:
+        fields: dict[str, object] = {
+            "asset_id": f"asset-{n}",
+            "sha256": hashlib.sha256(str(n).encode()).hexdigest(),
+            "media_type": "image/jpeg",
+            "manifest_id": f"urn:c2pa:{n}",
+            "manifest_store": b"store %d" % n,
+            "signer_name": "Ada",
+            "signer_fingerprint": "aa",
+            "signed_at": AT,
+            "time_state": "trusted",
+            "action": "registered",
+        }
+        return Registration(**(fields | changes))  # type: ignore[arg-type]
+
+    return made

@@ -184,14 +184,14 @@ def test_what_cannot_be_bundled(made: Made) -> None:
 def test_a_held_checkpoint_must_be_continued(made: Made) -> None:
     newest = made.house.log.checkpoint()
     for held in (made.earlier, newest):
-        found = audit(made.data, made.workers(), Held(checkpoint=held, keys=made.house.log.keys()))
+        found = audit(made.data, made.workers(), Held(checkpoint=held, keys=made.house.log.public_keys()))
         assert found.result == "holds"
     without = rewritten(made.data, lambda files: files.update({"trail/consistency.json": b"[]\n"}))
     assert audit(without, made.workers(), Held(checkpoint=made.earlier)).result == "undecided"
 
 
 def test_another_log_does_not_pass_for_the_one_held(made: Made, seeded: Callable[[str], Any]) -> None:
-    strangers = seeded("stranger").keys(made.house.log.keys()[0].name)
+    strangers = seeded("stranger").keys(made.house.log.public_keys()[0].name)
     found = audit(made.data, made.workers(), Held(keys=strangers))
     assert [f.where for f in found.failed] == ["trail/checkpoint"]
     forged = parse_note(made.earlier).text.replace("\n1\n", "\n2\n")

@@ -87,7 +87,7 @@ def test_what_waits_becomes_a_signed_log(
     assert log.waiting() == 7
     assert sequencer.drain() == 7
     assert [log.number(i) for i in ids] == list(range(7))
-    assert (log.waiting(), log.size(), log.origin(), log.keys()) == (0, 7, keys[0].name, keys)
+    assert (log.waiting(), log.size(), log.origin(), log.public_keys()) == (0, 7, keys[0].name, keys)
     assert require_sound(engine, keys) == 7
     for entry_id in ids:
         seq = log.number(entry_id)

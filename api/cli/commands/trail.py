@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.commands.family import diff, erase, tree
 from api.cli.options import declare
 from api.cli.terminal import Cell, Row, Terminal
 from api.cli.words import moment, short
@@ -133,4 +134,5 @@ def _plain(record: AssetRecord, entries: tuple[TrailEntry, ...]) -> dict[str, An
     }
 
 
-command.add_command(show)
+for one in (show, tree, diff, erase):
+    command.add_command(one)
