@@ -212,6 +212,39 @@ class Trail(Wire):
 
 
 class FeedSigner(Wire):
+class LineageNode(Wire):
+    """A manifest; `asset_id` is null where only a signed claim speaks of it."""
+
+    manifest_id: str
+    asset_id: AssetId | None
+    media_type: str | None
+    title: str | None
+    actions: list[str]
+    signer: str | None
+    at: AwareDatetime | None
+    trust: Literal["trusted", "untrusted", "expired", "unknown"]
+    faults: list[str] = Field(description="Status codes that hold now.")
+    ingest_faults: list[str] = Field(description="Status codes that its taker recorded.")
+    withdrawn: bool
+
+
+class LineageEdge(Wire):
+    """`child` was made from `parent`."""
+
+    child: str
+    parent: str
+    relationship: str = Field(description="parentOf, componentOf or inputTo.")
+    inferred: bool = Field(description="From a mark in the pixels; no signed claim says so.")
+
+
+class Lineage(Wire):
+    focus: str = Field(description="Manifest of the asset that was asked about.")
+    as_of: AwareDatetime
+    nodes: list[LineageNode]
+    edges: list[LineageEdge]
+    cut: bool = Field(description="There is more than is told.")
+
+
     name: str
     development: bool
 
