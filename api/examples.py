@@ -177,6 +177,28 @@ ASSET: dict[str, Any] = {
     },
 }
 
+_NODE = {
+    "manifest_id": _MANIFEST,
+    "asset_id": _ID,
+    "media_type": "image/jpeg",
+    "title": "photo.jpg",
+    "actions": ["c2pa.created"],
+    "signer": "Example Newsroom Camera 7",
+    "at": _SIGNED_AT,
+    "trust": "trusted",
+    "faults": [],
+    "ingest_faults": [],
+    "withdrawn": False,
+}
+_EDITED = "urn:c2pa:0d6f2a91-54b7-4c1e-9a3b-1f7e8d2c6b40"
+LINEAGE: dict[str, Any] = {
+    "focus": _MANIFEST,
+    "as_of": "2026-11-21T09:30:00Z",
+    "nodes": [_NODE, _NODE | {"manifest_id": _EDITED, "asset_id": None, "actions": ["c2pa.opened", "c2pa.cropped"]}],
+    "edges": [{"child": _EDITED, "parent": _MANIFEST, "relationship": "parentOf", "inferred": False}],
+    "cut": False,
+}
+
 _BODY = (
     f'{{"asset":"{_ID}","at":"2026-11-20T16:04:12.000000Z","kind":"captured",'
     '"payload_digest":"4d7e0a9c5b3f1826d4e0c7b9a5f3281604d7e0a9c5b3f1826d4e0c7b9a5f3281"}'
@@ -240,6 +262,7 @@ NAMED: dict[str, dict[str, Any]] = {
     "signed": {"summary": "A photo was signed", "value": SIGNED},
     "asset": {"summary": "A photo", "value": ASSET},
     "trail": {"summary": "One entry", "value": TRAIL},
+    "lineage": {"summary": "A photo and its crop", "value": LINEAGE},
     "query": {"summary": "Two known files and one unknown", "value": QUERY},
     "statuses": {"summary": "Two known files and one unknown", "value": STATUSES},
     "key-set": {"summary": "One key", "value": KEY_SET},
