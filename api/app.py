@@ -22,7 +22,7 @@ from api.gate import Gate
 from api.idempotency import Once
 from api.lane import Lane
 from api.outbox import KEPT_S, Outbox
-from api.routes import assets, authority, feed, health, pages, sign, verify
+from api.routes import assets, authority, feed, health, log, pages, sign, verify
 from api.routes.common import API, problem_response
 from api.settings import DEVELOPMENT, Settings
 from api.tokens import Tokens
@@ -109,6 +109,9 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = ()) -> FastAPI
 def serving_house(settings: Settings) -> Iterator[House]:
     """Open a house whose keys are held by a process of their own, reached through a socket that only this user can open."""
     # its own short folder: a socket's path may have some hundred bytes, and two services may share a home
+    app.include_router(log.family, prefix=API, tags=["assets"])
+    app.include_router(log.router, prefix=API, tags=["log"])
+    mount_resolution(app, max_body_size=largest)
     with (
         tempfile.TemporaryDirectory(prefix="colophon-") as folder,
         spawn(
