@@ -11,6 +11,7 @@ import click
 
 from keys.errors import KeyFileError, KeysError, SigningRefusedError, UnknownSignerError
 from provenance.errors import (
+    AlreadySignedError,
     BudgetError,
     DamagedMediaError,
     DatabaseUnavailableError,
@@ -73,6 +74,7 @@ _OS_PHRASES = {
 _TABLE: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
     (UnsupportedMediaError, lambda e: Problem("unsupported", e.why, e.where)),
     (DamagedMediaError, lambda e: Problem("damaged", e.why, e.where)),
+    (AlreadySignedError, lambda e: Problem("already-signed", f"{e.why}: `colophon edit`", e.where)),
     (InputError, lambda e: Problem("unusable", e.why, e.where)),
     (OutputError, lambda e: Problem("unwritable", e.why, e.where)),
     (SigningError, lambda e: Problem("not-signed", e.why, e.where)),
