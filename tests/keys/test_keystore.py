@@ -89,7 +89,7 @@ def test_a_leaf_near_its_end_is_renewed_under_the_same_root(folder: Path, lab: A
     new = store.signer()
     assert new.chain[0].public_key() != old.chain[0].public_key()
     assert new.chain[1] == old.chain[1]
-    assert {name for name, content in snapshot(folder).items() if content != before[name]} == {"development.pem"}
+    assert {name for name, content in snapshot(folder).items() if content != before[name]} == {"development.pem", "book.jsonl"}
     assert trusted(store, later).trusted
     leaf, *above = old.chain
     assert build_path(leaf, above, store.development_lists(), kind=ListKind.SIGNER, at=lab.now).trusted

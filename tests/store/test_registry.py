@@ -369,7 +369,7 @@ def test_damage_and_loss_in_the_folder_are_noticed(registry: Registry, objects: 
 def test_a_credential_is_revoked_once_and_for_good(registry: Registry, at: datetime, rows: Rows) -> None:
     assert registry.revocation("sha256:aa") is None
     first = registry.revoke("sha256:aa", reason="superseded", at=at)
-    assert registry.revoke("sha256:aa", reason="superseded", at=at - timedelta(days=1)) == first
+    assert registry.revoke("sha256:aa", reason="superseded", at=at + timedelta(days=1)) == first
     assert rows()["trail_entry"] == 1
     later = registry.revoke("sha256:aa", reason="keyCompromise", at=at + timedelta(days=9))
     assert (later.reason, later.at) == ("keyCompromise", at)
