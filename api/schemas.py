@@ -100,6 +100,7 @@ class Change(Wire):
     w: Fraction
     h: Fraction
     score: float
+    kind: Literal["overlaid", "covered", "replaced"] = "replaced"
 
 
 class Reason(Wire):
@@ -211,7 +212,6 @@ class Trail(Wire):
     entries: list[TrailEntry]
 
 
-class FeedSigner(Wire):
 class LineageNode(Wire):
     """A manifest; `asset_id` is null where only a signed claim speaks of it."""
 
@@ -245,6 +245,7 @@ class Lineage(Wire):
     cut: bool = Field(description="There is more than is told.")
 
 
+class FeedSigner(Wire):
     name: str
     development: bool
 

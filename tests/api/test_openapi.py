@@ -22,7 +22,12 @@ EXPECTED = {
     ("post", "/api/v1/sign"), ("post", "/api/v1/verify"), ("get", "/api/v1/assets/{asset_id}"),
     ("get", "/api/v1/assets/{asset_id}/trail"), ("get", "/api/v1/assets/{asset_id}/reference"),
     ("get", "/api/v1/assets/{asset_id}/file"), ("get", "/api/v1/feed/status"), ("post", "/api/v1/feed/status"),
-    ("get", "/api/v1/feed/key"), ("get", "/healthz"), ("get", "/problems/{slug}"),
+    ("get", "/api/v1/feed/key"), ("get", "/v1/matches/byBinding"), ("post", "/v1/matches/byBinding"), ("post", "/v1/matches/byContent"),
+    ("post", "/v1/matches/byReference"), ("post", "/v1/manifests"), ("get", "/v1/manifests/{manifest_id}"),
+    ("delete", "/v1/manifests/{manifest_id}"), ("get", "/v1/manifests/{manifest_id}/receipts"),
+    ("post", "/v1/manifests/{manifest_id}/receipts"), ("post", "/v1/bindings"), ("put", "/v1/bindings"),
+    ("get", "/v1/services/supportedAlgorithms"), ("get", "/v1/services/status"), ("get", "/v1/services/capabilities"),
+    ("post", "/v1/oauth/token"), ("get", "/.well-known/c2pa-soft-binding-resolution"), ("get", "/healthz"), ("get", "/problems/{slug}"),
 }  # fmt: skip
 
 
