@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from api import chores, describe, problems, uploads
+from api.access import Access
 from api.gate import Gate
+from api.guard import guard
 from api.idempotency import Once
 from api.lane import Lane
 from api.outbox import KEPT_S, Outbox
 from api.routes import assets, authority, feed, health, log, pages, sign, verify
 from api.routes.common import API, problem_response
+from api.routes.resolution import mount as mount_resolution
 from api.settings import DEVELOPMENT, Settings
 from api.tokens import Tokens
 from api.turns import Turns
@@ -47,13 +50,15 @@ class Colophon(FastAPI):
     """FastAPI behind our gate, with our description."""
 
     hosts: Sequence[str] = ()
+    guarded: Callable[[ASGIApp], ASGIApp] | None = None
 
     def build_middleware_stack(self) -> ASGIApp:
         quick = {
             FEED_STATUS: (frozenset({"GET", "POST"}), feed.statuses),
             "/healthz": (frozenset({"GET"}), health.healthz),
         }
-        return Gate(Lane(super().build_middleware_stack(), self, quick), hosts=self.hosts)
+        inner: ASGIApp = Lane(super().build_middleware_stack(), self, quick)
+        return Gate(self.guarded(inner) if self.guarded else inner, hosts=self.hosts)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -61,13 +66,14 @@ class Colophon(FastAPI):
         return self.openapi_schema
 
 
-def create_app(house: House | Settings, *, hosts: Sequence[str] = ()) -> FastAPI:
+def create_app(house: House | Settings, *, hosts: Sequence[str] = (), guarded: bool = False) -> FastAPI:
     """Return the service around a house that is open, or around settings: then it opens one at start and closes it at the end.
 
     Args:
         house: What the routes work with.
         hosts: Host names to answer to; none for any. Name them where no proxy checks, so that a page in a browser cannot
             reach a service on its own machine under a name that points there.
+        guarded: Ask for API keys, and limit how often; for whatever listens beyond loopback.
     """
     settings = house if isinstance(house, Settings) else house.settings
     app = Colophon(
@@ -83,6 +89,9 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = ()) -> FastAPI
     app.state.turns = Turns(settings.worker_count, settings.worker_count * _PATIENCE)
     app.state.outbox = Outbox(settings.home / "outbox")
     app.state.once = Once()
+    app.state.access = Access(settings.home)
+    if guarded or settings.require_keys:
+        app.guarded = guard(settings, app.state.access)
     if isinstance(house, House):
         _move_in(app, house)
     app.add_route("/healthz", health.healthz, methods=["GET"])
@@ -100,6 +109,9 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = ()) -> FastAPI
     for path, endpoint, methods in authority.ROUTES:
         app.add_route(path, endpoint, methods=list(methods))
     app.include_router(assets.router, prefix=API, tags=["assets"])
+    app.include_router(log.family, prefix=API, tags=["assets"])
+    app.include_router(log.router, prefix=API, tags=["log"])
+    mount_resolution(app, max_body_size=largest)
     pages.mount(app, upload_limit_mb=settings.upload_limit_mb)
     _answer_errors(app)
     return app
@@ -109,9 +121,6 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = ()) -> FastAPI
 def serving_house(settings: Settings) -> Iterator[House]:
     """Open a house whose keys are held by a process of their own, reached through a socket that only this user can open."""
     # its own short folder: a socket's path may have some hundred bytes, and two services may share a home
-    app.include_router(log.family, prefix=API, tags=["assets"])
-    app.include_router(log.router, prefix=API, tags=["log"])
-    mount_resolution(app, max_body_size=largest)
     with (
         tempfile.TemporaryDirectory(prefix="colophon-") as folder,
         spawn(

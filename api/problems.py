@@ -64,8 +64,10 @@ class Kind:
 
 _KINDS = (
     Kind("bad-request", 400, "The request cannot be read", "Send the body as the API description says."),
+    Kind("no-key", 401, "This asks for an API key", "Send `Authorization: Bearer KEY`; an administrator makes keys."),
     Kind("foreign-page", 403, "A page of another site may not do this", "Call from your own server, or from this site's page."),
     Kind("signing-refused", 403, "The signing process refused", "It would refuse again; the code says why."),
+    Kind("not-allowed", 403, "This key may not do that", "Use a key with the role or scope that the detail names."),
     Kind("not-found", 404, "Nothing is known under this address", "Check the id; it may never have been registered here."),
     Kind("method-not-allowed", 405, "This address does not do that", "The Allow header lists what it does."),
     Kind("in-progress", 409, "The same request is still being answered", "Ask again with the same Idempotency-Key in a moment."),
@@ -82,7 +84,10 @@ _KINDS = (
     Kind("over-budget", 422, "The file asks for more time or memory than one file may", "Send a smaller file."),
     Kind("unknown-key", 422, "No signing key of that name", "Leave `key` out to sign with the default key."),
     Kind("unknown-mark", 422, "No mark of that name", 'Use "auto", "none", or an algorithm this service has.'),
+    Kind("not-in-claim", 422, "The signed claim does not carry this binding", "A binding counts only where it was signed."),
+    Kind("not-fetched", 422, "The address could not be fetched", "It must be a public https address that answers with the file."),
     Kind("key-reused", 422, "This Idempotency-Key was used for another request", "Use a fresh key for each new request."),
+    Kind("too-often", 429, "Too many requests", "Try again after the time in Retry-After."),
     Kind("internal", 500, "A fault of this service", "It was recorded under the request id."),
     Kind("not-signed", 500, "The file could not be signed", "Nothing was signed or registered."),
     Kind("time-stamp", 502, "The time stamp authority failed", "Try again later."),

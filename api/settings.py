@@ -40,6 +40,10 @@ class Settings:
         verify_timeout_s: Wall time that one piece of work on hostile media may take.
         worker_count: Killable processes for media.
         worker_memory_mb: Address space of each.
+        require_keys: Ask for API keys on loopback too; beyond it they are always asked for.
+        anonymous: Roles of callers without a key, apart by spaces: "feed" lets badges on public pages ask.
+        requests_per_minute: Of one caller, where keys are asked for.
+        heavy_per_minute: Of these, such as upload media.
     """
 
     home: Path
@@ -57,6 +61,10 @@ class Settings:
     verify_timeout_s: float = 60.0
     worker_count: int = 2
     worker_memory_mb: int = 8192
+    require_keys: bool = False
+    anonymous: str = ""
+    requests_per_minute: int = 6000
+    heavy_per_minute: int = 60
 
     @property
     def database(self) -> str:

@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "import": "importing",
     "keys": "keys",
     "trust": "trust",
+    "api-key": "api_key",
     "serve": "serve",
     "worker": "worker",
     "migrate": "migrate",
@@ -96,15 +97,24 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         terminal.complain("stopped")
         return STOPPED
-    except BrokenPipeError:
-        # The reader left (`| head`). Python would complain again while closing; give it somewhere to write.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader left (`| head`)
+        _give_up_output()
         return ERROR
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except Exception as error:  # noqa: BLE001  -- the rim: everything becomes one line and one code
+        if isinstance(error, OSError):
+            _give_up_output()  # if it is the output that is full
         return _failed(error, terminal)
     return outcome if isinstance(outcome, int) else 0
+
+
+def _give_up_output() -> None:
+    """Let what cannot be written go: Python would try once more while closing, and exit with a code of its own."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed(error: Exception, terminal: Terminal) -> int:

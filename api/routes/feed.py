@@ -53,10 +53,10 @@ async def statuses(request: Request) -> Response:
     headers = {"etag": etag, "cache-control": CACHE, **_CROSS_ORIGIN}
     if request.method != "POST" and _matches(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
-    signed: Mapping[str, bytes] = {}
+    signed: Mapping[str, bytes] | None = None
     if tokens and found:
         signed = tokens.known(found) or await anyio.to_thread.run_sync(tokens.sign, found)
-    items = b",".join([_item(asked, found.get(asked), signed.get(asked)) for asked in ids])
+    items = b",".join([_item(asked, found.get(asked), signed.get(asked) if signed else None) for asked in ids])
     return Response(b'{"items":[' + items + b"]}", headers=headers, media_type="application/json")
 
 

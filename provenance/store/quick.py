@@ -81,6 +81,7 @@ class QuickStatuses:
         return connection
 
     def _postgresql(self, query: str, values: list[Any]) -> list[Any]:
+        failures: tuple[type[Exception], ...] = (exc.SQLAlchemyError, *_postgresql_errors())
         try:
             pooled = self._engine.raw_connection()
             try:
@@ -88,7 +89,7 @@ class QuickStatuses:
                 return list(driver.execute(query.format("= ANY(%s)"), (values,), prepare=True).fetchall())
             finally:
                 pooled.close()  # back into the pool, its transaction rolled back
-        except (exc.SQLAlchemyError, exc.TimeoutError, *_postgresql_errors()) as error:
+        except failures as error:
             where = self._engine.url.render_as_string(hide_password=True)
             raise DatabaseUnavailableError(where, str(error).partition("\n")[0]) from error
 

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from api import examples, schemas
 from api.problems import KINDS, MEDIA_TYPE
+from api.routes import resolution_shapes
 from provenance import verdict
 
 JSON = "application/json"
@@ -22,12 +23,14 @@ EXPECTED = {
     ("post", "/api/v1/sign"), ("post", "/api/v1/verify"), ("get", "/api/v1/assets/{asset_id}"),
     ("get", "/api/v1/assets/{asset_id}/trail"), ("get", "/api/v1/assets/{asset_id}/reference"),
     ("get", "/api/v1/assets/{asset_id}/file"), ("get", "/api/v1/feed/status"), ("post", "/api/v1/feed/status"),
-    ("get", "/api/v1/feed/key"), ("get", "/v1/matches/byBinding"), ("post", "/v1/matches/byBinding"), ("post", "/v1/matches/byContent"),
+    ("get", "/api/v1/feed/key"),
+    ("get", "/v1/matches/byBinding"), ("post", "/v1/matches/byBinding"), ("post", "/v1/matches/byContent"),
     ("post", "/v1/matches/byReference"), ("post", "/v1/manifests"), ("get", "/v1/manifests/{manifest_id}"),
     ("delete", "/v1/manifests/{manifest_id}"), ("get", "/v1/manifests/{manifest_id}/receipts"),
     ("post", "/v1/manifests/{manifest_id}/receipts"), ("post", "/v1/bindings"), ("put", "/v1/bindings"),
     ("get", "/v1/services/supportedAlgorithms"), ("get", "/v1/services/status"), ("get", "/v1/services/capabilities"),
-    ("post", "/v1/oauth/token"), ("get", "/.well-known/c2pa-soft-binding-resolution"), ("get", "/healthz"), ("get", "/problems/{slug}"),
+    ("post", "/v1/oauth/token"), ("get", "/.well-known/c2pa-soft-binding-resolution"),
+    ("get", "/healthz"), ("get", "/problems/{slug}"),
 }  # fmt: skip
 
 
@@ -86,7 +89,8 @@ def test_every_example_fits_its_schema(description: dict[str, Any]) -> None:
         for status, response in operation["responses"].items():
             for content in response.get("content", {}).values():
                 for example in _examples(content):
-                    model = getattr(schemas, content["schema"]["$ref"].rsplit("/", 1)[-1])
+                    name = content["schema"]["$ref"].rsplit("/", 1)[-1]
+                    model = getattr(schemas, name, None) or getattr(resolution_shapes, name)
                     model.model_validate(example, extra="forbid")
                     if issubclass(model, schemas.ProblemDocument):
                         assert example["status"] == int(status)

@@ -85,7 +85,8 @@ def test_tokens_come_only_where_asked_for(client: TestClient, item: dict[str, An
     assert "token" not in client.get(f"/api/v1/feed/status?ids={DIGEST}{query}").json()["items"][0]
 
 
-def test_a_change_is_in_the_next_token_at_once(client: TestClient, house: House, item: dict[str, Any], jwk: dict[str, str]) -> None:
+@pytest.mark.usefixtures("item")
+def test_a_change_is_in_the_next_token_at_once(client: TestClient, house: House, jwk: dict[str, str]) -> None:
     house.registry.set_status(None, DIGEST, {"status": "revoked"}, at=AT)
     answer = client.post("/api/v1/feed/status?tokens=true", json={"ids": [DIGEST]}).json()
     assert opened(answer["items"][0]["token"], jwk)["status"] == "revoked"

@@ -29,7 +29,7 @@ def command(terminal: Terminal, home: Path | None, host: str, port: int) -> int:
     from api.cli.house import settings_of
 
     local = _is_local(host)
-    app = create_app(settings_of(home), hosts=_LOCAL_NAMES if local else ())
+    app = create_app(settings_of(home), hosts=_LOCAL_NAMES if local else (), guarded=not local)
     with _listening(host, port) as door:
         address = _address(host, door.getsockname()[1])
         if terminal.as_json:
@@ -37,7 +37,8 @@ def command(terminal: Terminal, home: Path | None, host: str, port: int) -> int:
         else:
             terminal.line(f"Serving on {address} (Ctrl-C stops)")
         if not local:
-            terminal.note("note: this listens beyond this machine, in plain HTTP; put a proxy with TLS in front")
+            terminal.note("note: this listens beyond this machine, in plain HTTP; put a proxy with TLS in front. "
+                "Callers need a key: colophon api-key new")
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False))
         with suppress(KeyboardInterrupt):  # the way to stop it
             server.run(sockets=[door])
