@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, func, select, tuple_
+from sqlalchemy import BindParameter, Connection, Engine, LargeBinary, bindparam, func, select, type_coerce
 
 from provenance.errors import NotFoundError, UnavailableError
 from provenance.store.database import insert, reading, writing
@@ -29,7 +29,26 @@ from provenance.trail.proof import Proof
 from provenance.trail.tile import ENTRIES, WIDTH, Tile, TileHashes, pack
 from provenance.trail.tree import HASH_BYTES, consistency_path, hashes_of, inclusion_path, root_from
 
-_AT_ONCE = 200  # tiles of one query
+_AT_ONCE = 200  # checkpoints that are looked through
+
+# Made once: building a statement costs more than running it. Digests as the bytes that they are stored as.
+_START: BindParameter[int] = bindparam("start")
+_END: BindParameter[int] = bindparam("end")
+_LEAVES = (
+    select(type_coerce(trail_entry.c.digest, LargeBinary))
+    .join(trail_sequence, trail_sequence.c.entry_id == trail_entry.c.id)
+    .where(trail_sequence.c.seq >= _START, trail_sequence.c.seq < _END)
+    .order_by(trail_sequence.c.seq)
+)
+_ROOTS = (
+    select(type_coerce(trail_tile.c.root, LargeBinary))
+    .where(trail_tile.c.level == bindparam("level"), trail_tile.c.number >= _START, trail_tile.c.number < _END)
+    .order_by(trail_tile.c.number)
+)
+_SIZE = select(func.max(trail_checkpoint.c.size))
+_NOTE = select(trail_checkpoint.c.note).where(trail_checkpoint.c.size == bindparam("size"))
+_LINES = select(trail_cosignature.c.line).where(trail_cosignature.c.size == bindparam("size"))
+_FULL = select(trail_tile.c.hashes).where(trail_tile.c.level == bindparam("level"), trail_tile.c.number == bindparam("number"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +84,7 @@ def tiles(connection: Connection, wanted: Sequence[Tile]) -> list[bytes]:
     Raises:
         NotFoundError: one that the log does not have (yet).
     """
-    full: dict[tuple[int, int], bytes] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        places = [(tile.level, tile.number) for tile in wanted[start : start + _AT_ONCE]]
-        query = select(trail_tile).where(tuple_(trail_tile.c.level, trail_tile.c.number).in_(places))
-        full |= {(row.level, row.number): bytes(row.hashes) for row in connection.execute(query)}
-    return [_tile(connection, tile, full.get((tile.level, tile.number))) for tile in wanted]
+    return [_tile(connection, tile) for tile in wanted]
 
 
 def bundle(connection: Connection, tile: Tile) -> bytes:
@@ -99,10 +113,12 @@ def node_hashes(connection: Connection, size: int) -> TileHashes:
 
 def signed(connection: Connection, size: int) -> bytes | None:
     """A checkpoint with all cosignatures that came in for it."""
-    note = connection.scalar(select(trail_checkpoint.c.note).where(trail_checkpoint.c.size == size))
+    note = connection.scalar(_NOTE, {"size": size})
     if note is None:
         return None
-    lines = connection.scalars(select(trail_cosignature.c.line).where(trail_cosignature.c.size == size))
+    lines = connection.scalars(_LINES, {"size": size}).all()
+    if not lines:
+        return bytes(note)
     more = [signature for line in sorted(lines) for signature in parse_signatures(line)]
     return bytes(parse_note(bytes(note)).with_signatures(more))
 
@@ -126,7 +142,7 @@ class Log:
     def size(self) -> int:
         """Number of entries in the newest checkpoint."""
         with reading(self._engine) as connection:
-            return connection.scalar(select(func.max(trail_checkpoint.c.size))) or 0
+            return connection.scalar(_SIZE) or 0
 
     def waiting(self) -> int:
         """Number of entries that have no number yet."""
@@ -140,9 +156,7 @@ class Log:
             NotFoundError: no checkpoint was made at that size, or none at all yet.
         """
         with reading(self._engine) as connection:
-            if size is None:
-                size = connection.scalar(select(func.max(trail_checkpoint.c.size)))
-            note = None if size is None else signed(connection, size)
+            note = _newest(connection) if size is None else signed(connection, size)
         if note is None:
             raise NotFoundError("checkpoint", "latest" if size is None else str(size))
         return note
@@ -165,7 +179,7 @@ class Log:
             NotFoundError: the log has not got that far.
         """
         with reading(self._engine) as connection:
-            size = connection.scalar(select(func.max(trail_checkpoint.c.size))) or 0
+            size = connection.scalar(_SIZE) or 0
             if tile.leaves_end > size:
                 raise NotFoundError("tile", tile.path)
             return bundle(connection, tile) if tile.level == ENTRIES else tiles(connection, [tile])[0]
@@ -176,11 +190,11 @@ class Log:
         Raises:
             NotFoundError: no entry of that number in that checkpoint.
         """
-        note = checkpoint or self.checkpoint()
-        size = parse_checkpoint(parse_note(note).text).size
-        if not 0 <= seq < size:
-            raise NotFoundError("entry", str(seq))
         with reading(self._engine) as connection:
+            note = checkpoint or _newest(connection)
+            size = 0 if note is None else parse_checkpoint(parse_note(note).text).size
+            if note is None or not 0 <= seq < size:
+                raise NotFoundError("entry", str(seq))
             hashes = hashes_of(inclusion_path(seq, size), node_hashes(connection, size))
         return Proof(seq, hashes, note)
 
@@ -190,9 +204,9 @@ class Log:
         Raises:
             NotFoundError: the log has fewer entries, or `old` is more than `new`.
         """
-        if not 0 <= old <= new <= self.size():
-            raise NotFoundError("consistency proof", f"{old}-{new}")
         with reading(self._engine) as connection:
+            if not 0 <= old <= new <= (connection.scalar(_SIZE) or 0):
+                raise NotFoundError("consistency proof", f"{old}-{new}")
             return hashes_of(consistency_path(old, new), node_hashes(connection, new))
 
     def root(self, size: int) -> bytes:
@@ -252,9 +266,15 @@ class Log:
                 connection.execute(insert(connection, trail_cosignature).values(row).on_conflict_do_nothing())
 
 
-def _tile(connection: Connection, tile: Tile, full: bytes | None) -> bytes:
+def _newest(connection: Connection) -> bytes | None:
+    size = connection.scalar(_SIZE)
+    return None if size is None else signed(connection, size)
+
+
+def _tile(connection: Connection, tile: Tile) -> bytes:
+    full = connection.scalar(_FULL, {"level": tile.level, "number": tile.number})
     if full is not None:
-        return full[: tile.width * HASH_BYTES]
+        return bytes(full)[: tile.width * HASH_BYTES]
     start = tile.number * WIDTH
     end = start + tile.width
     hashes = _leaves(connection, start, end) if tile.level == 0 else _roots(connection, tile.level - 1, start, end)
@@ -264,19 +284,8 @@ def _tile(connection: Connection, tile: Tile, full: bytes | None) -> bytes:
 
 
 def _leaves(connection: Connection, start: int, end: int) -> list[bytes]:
-    query = (
-        select(trail_entry.c.digest)
-        .join(trail_sequence, trail_sequence.c.entry_id == trail_entry.c.id)
-        .where(trail_sequence.c.seq >= start, trail_sequence.c.seq < end)
-        .order_by(trail_sequence.c.seq)
-    )
-    return [bytes.fromhex(digest) for digest in connection.scalars(query)]
+    return list(map(bytes, connection.scalars(_LEAVES, {"start": start, "end": end})))
 
 
 def _roots(connection: Connection, level: int, start: int, end: int) -> list[bytes]:
-    query = (
-        select(trail_tile.c.root)
-        .where(trail_tile.c.level == level, trail_tile.c.number >= start, trail_tile.c.number < end)
-        .order_by(trail_tile.c.number)
-    )
-    return [bytes.fromhex(root) for root in connection.scalars(query)]
+    return list(map(bytes, connection.scalars(_ROOTS, {"level": level, "start": start, "end": end})))

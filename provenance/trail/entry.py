@@ -24,7 +24,7 @@ from provenance.trail.tree import leaf_hash
 
 SALT_BYTES = 16
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_INSTANT = "%Y-%m-%dT%H:%M:%S.%fZ"
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
 class Kind(StrEnum):
@@ -100,7 +100,7 @@ def parse_body(data: bytes) -> Entry:
     try:
         said = json.loads(data)
         asset, kind, digest = said["asset"], said["kind"], said["payload_digest"]
-        at = datetime.strptime(said["at"], _INSTANT).replace(tzinfo=UTC)
+        at = datetime.fromisoformat(said["at"] if _INSTANT.fullmatch(said["at"]) else "")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise MalformedError("entry", "is no body of this log") from error
     if not isinstance(kind, str) or not (asset is None or isinstance(asset, str)):

@@ -31,6 +31,7 @@ from provenance.errors import MalformedError
 MAX_NOTE = 1 << 20
 _DASH = "— "  # U+2014, space
 _NAME = re.compile(r"[^\s+]+")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _VKEY = re.compile(r"([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)")
 
 
@@ -129,7 +130,7 @@ def parse_note(data: bytes) -> Note:
         note = data.decode()
     except UnicodeDecodeError as error:
         raise MalformedError("note", "is not UTF-8") from error
-    if any(ord(c) < 0x20 and c != "\n" for c in note):
+    if _CONTROL.search(note):
         raise MalformedError("note", "holds a control character")
     text, blank, lines = note.rpartition("\n\n")
     if not blank or not text or not lines.endswith("\n"):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from provenance.errors import MalformedError
-from provenance.trail.tree import HASH_BYTES, Edge, Node, root_of
+from provenance.trail.tree import HASH_BYTES, Edge, Node, perfect_root
 
 WIDTH = 256
 HEIGHT = 8
@@ -145,7 +145,7 @@ class TileHashes:
         places = [self._place(node) for node in nodes]
         needed = sorted({tile for tile, _, _ in places})
         held = dict(zip(needed, self.fetch(needed), strict=True))
-        return [root_of(split(held[tile][a * HASH_BYTES : b * HASH_BYTES])) for tile, a, b in places]
+        return [perfect_root(held[tile][a * HASH_BYTES : b * HASH_BYTES]) for tile, a, b in places]
 
     def _place(self, node: Node) -> tuple[Tile, int, int]:
         """The tile that a subtree folds from, and the first and last of its hashes there."""
@@ -201,9 +201,10 @@ class Builder:
             edge.append(value)
             if len(edge) < WIDTH:
                 break
-            value = root_of(edge)
+            hashes = b"".join(edge)
+            value = perfect_root(hashes)
             number = (self.size >> (HEIGHT * (level + 1))) - 1
-            filled.append(FullTile(level, number, b"".join(edge), value))
+            filled.append(FullTile(level, number, hashes, value))
             edge.clear()
         return filled
 

