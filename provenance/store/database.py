@@ -96,6 +96,12 @@ def migrate(engine: Engine) -> tuple[str, ...]:
     return steps[::-1]
 
 
+def about(revision: str) -> str:
+    """Return what a step of the schema does, in its own words."""
+    step = ScriptDirectory.from_config(configuration()).get_revision(revision)
+    return (step.doc or "").strip() if step is not None else ""
+
+
 def configuration(connection: Connection | None = None) -> Config:
     """Return Alembic's settings, which are code, so that no file has to be found at run time."""
     config = Config()

@@ -14,7 +14,7 @@ def command(terminal: Terminal, home: Path | None) -> int:
     """Bring the database to the schema of this version. Done twice, it changes nothing; nothing is ever dropped."""
     from api.cli.app import finish
     from api.cli.house import settings_of
-    from provenance.store.database import connect, current, migrate
+    from provenance.store.database import about, connect, current, migrate
 
     settings = settings_of(home)
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -25,6 +25,8 @@ def command(terminal: Terminal, home: Path | None) -> int:
     finally:
         engine.dispose()
     if not terminal.as_json:
+        for step in applied:
+            terminal.line(f"{step}  {about(step)}")
         done = f"{count(len(applied), 'step')} applied, now at {revision}" if applied else f"already at {revision}"
         terminal.line(done)
     return finish(terminal, {"applied": list(applied), "revision": revision}, 0)
