@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -17,12 +18,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from api import chores, describe, problems, uploads
+from api import chores, describe, problems, selftest, uploads
 from api.access import Access
 from api.gate import Gate
 from api.guard import guard
 from api.idempotency import Once
 from api.lane import Lane
+from api.metrics import Requests
 from api.outbox import KEPT_S, Outbox
 from api.routes import assets, authority, feed, health, log, pages, sign, verify
 from api.routes.common import API, problem_response
@@ -58,7 +60,8 @@ class Colophon(FastAPI):
             "/healthz": (frozenset({"GET"}), health.healthz),
         }
         inner: ASGIApp = Lane(super().build_middleware_stack(), self, quick)
-        return Gate(self.guarded(inner) if self.guarded else inner, hosts=self.hosts)
+        inner = self.guarded(inner) if self.guarded else inner
+        return Gate(inner, hosts=self.hosts, requests=self.state.requests)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -89,12 +92,16 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = (), guarded: b
     app.state.turns = Turns(settings.worker_count, settings.worker_count * _PATIENCE)
     app.state.outbox = Outbox(settings.home / "outbox")
     app.state.once = Once()
+    app.state.requests = Requests()
+    app.state.selftest = None
     app.state.access = Access(settings.home)
     if guarded or settings.require_keys:
         app.guarded = guard(settings, app.state.access)
     if isinstance(house, House):
         _move_in(app, house)
     app.add_route("/healthz", health.healthz, methods=["GET"])
+    app.add_route("/readyz", health.readyz, methods=["GET"])
+    app.add_route("/metrics", health.exposition, methods=["GET"])
     app.add_route(FEED_STATUS, feed.statuses, methods=["GET", "POST"])
     app.add_route(f"{API}/feed/key", feed.key, methods=["GET"])
     largest = (settings.upload_limit_mb << 20) + _FORM_ROOM
@@ -132,6 +139,13 @@ def serving_house(settings: Settings) -> Iterator[House]:
         yield house
 
 
+def _prove(app: FastAPI) -> None:
+    """Run the self-test, and refuse to serve where it fails."""
+    app.state.selftest = selftest.run(app.state.house.desk, at=datetime.now(UTC))
+    if not app.state.selftest.passed:
+        raise RuntimeError(f"the start-up self-test failed: {app.state.selftest.wrong}")
+
+
 def _move_in(app: FastAPI, house: House) -> None:
     """Hand the house to the routes; status tokens are signed where a signing process runs."""
     app.state.house = house
@@ -147,6 +161,7 @@ def _lifespan(house: House | Settings) -> Any:
         with contextlib.ExitStack() as stack:
             if isinstance(house, Settings):
                 _move_in(app, stack.enter_context(serving_house(house)))
+                await anyio.to_thread.run_sync(_prove, app)
             opened: House = app.state.house
             uploads.sweep(opened.settings.home / "incoming", KEPT_S)
             opened.registry.forget(datetime.now(UTC) - _REMEMBERED)

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from api import examples, schemas
@@ -97,6 +98,25 @@ router.add_api_route(
     summary="Is the process there",
     tags=["operation"],
     responses={200: {"model": schemas.Health, "content": examples.content("health")}},
+)
+router.add_api_route(
+    "/readyz",
+    health.readyz,
+    methods=["GET"],
+    operation_id="readyz",
+    summary="May it be sent work",
+    tags=["operation"],
+    responses={200: {"model": schemas.Ready, "content": examples.content("ready")}, **errors("unavailable")},
+)
+router.add_api_route(
+    "/metrics",
+    health.exposition,
+    methods=["GET"],
+    operation_id="metrics",
+    summary="How it is doing",
+    tags=["operation"],
+    response_class=Response,
+    responses={200: {"description": "Text that Prometheus reads.", "content": {"text/plain": {}}}},
 )
 
 

@@ -266,6 +266,10 @@ NAMED: dict[str, dict[str, Any]] = {
     "query": {"summary": "Two known files and one unknown", "value": QUERY},
     "statuses": {"summary": "Two known files and one unknown", "value": STATUSES},
     "key-set": {"summary": "One key", "value": KEY_SET},
+    "ready": {
+        "summary": "It may",
+        "value": {"status": "ready", "checks": {"database": "ok", "signing process": "ok", "self-test": "ok"}},
+    },
     "health": {"summary": "All is well", "value": {"status": "ok"}},
     "problem-kind": {"summary": "Too many at once", "value": KINDS["busy"].as_dict()},
 }

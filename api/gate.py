@@ -17,6 +17,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
+from api.logs import fields
+from api.metrics import Requests
 from api.problems import KINDS, Problem
 
 log = logging.getLogger("colophon.http")
@@ -40,6 +42,7 @@ _HEADERS = {
 _RAW_HEADERS = tuple((name.encode("ascii"), value.encode("ascii")) for name, value in _HEADERS.items())
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]@/\s]+)(?::[0-9]*)?")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -50,9 +53,9 @@ class Gate:
     form on any page could otherwise make a service on this machine sign files. Programs do not send the header.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Sequence[str] = ()) -> None:
-        """Take the application and the host names it answers to; none given means any (a proxy in front decides)."""
-        self.app = app
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str] = (), requests: Requests | None = None) -> None:
+        """Take the application, the host names it answers to (none given means any: a proxy decides), and where to count."""
+        self.app, self.requests = app, requests
         self.hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,9 +79,17 @@ class Gate:
             elif not answer.finished:
                 raise  # too late for words: the server cuts the connection, so that half an answer cannot pass for one
             if answer.status >= 500:
-                log.exception("%s %s failed (request %s)", scope["method"], scope["path"], request_id)
-        took_ms = (time.perf_counter() - began) * 1000
-        log.debug("%s %s %d %.1f ms (request %s)", scope["method"], scope["path"], answer.status, took_ms, request_id)
+                about = fields(request_id=request_id, method=scope["method"], route=_route(scope))
+                log.exception("failed (request %s)", request_id, extra=about)
+        self._record(scope, answer.status, time.perf_counter() - began, request_id)
+
+    def _record(self, scope: Scope, status: int, took_s: float, request_id: str) -> None:
+        method, route = scope["method"], _route(scope)
+        if self.requests is not None:
+            self.requests.answered(method if method in _METHODS else "other", route, status, took_s)
+        if log.isEnabledFor(logging.INFO):
+            took_ms = round(took_s * 1000, 1)
+            log.info("answered", extra=fields(request_id=request_id, method=method, route=route, status=status, ms=took_ms))
 
     def _refusal(self, method: str, headers: Headers) -> Problem | None:
         if self.hosts and _host(headers.get("host", "")) not in self.hosts:
@@ -141,6 +152,20 @@ def problem_headers(problem: Problem) -> dict[str, str]:
     if problem.retry_after_s is not None:
         headers["retry-after"] = str(problem.retry_after_s)
     return headers
+
+
+def _route(scope: Scope) -> str:
+    """The declared address that answered, such as `/api/v1/assets/{asset_id}`; "none" where there is none."""
+    if "route_path" in scope:
+        return str(scope["route_path"])
+    declared = getattr(scope.get("route"), "path", None)
+    if declared is None:
+        return str(getattr(scope.get("endpoint"), "__name__", "none"))
+    filled = declared  # a router tells its own part only: what stands before it was not a parameter
+    for name, value in scope.get("path_params", {}).items():
+        filled = filled.replace(f"{{{name}}}", str(value)).replace(f"{{{name}:path}}", str(value))
+    path = scope["path"]
+    return path[: -len(filled)] + declared if filled and path.endswith(filled) else str(declared)
 
 
 def _host(header: str) -> str:

@@ -295,6 +295,11 @@ class Health(Wire):
     status: Literal["ok"]
 
 
+class Ready(Wire):
+    status: Literal["ready"]
+    checks: dict[str, Literal["ok"]]
+
+
 class FieldError(Wire):
     where: str
     say: str

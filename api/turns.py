@@ -24,6 +24,14 @@ class Turns:
         self._limiter: CapacityLimiter | None = None
         self._at_once, self._in_line = at_once, in_line
 
+    @property
+    def running(self) -> int:
+        return self._limiter.statistics().borrowed_tokens if self._limiter else 0
+
+    @property
+    def waiting(self) -> int:
+        return self._limiter.statistics().tasks_waiting if self._limiter else 0
+
     async def take(self, work: Callable[[], T]) -> T:
         """Run blocking work when its turn comes. A client that left the line is forgotten; work once begun is finished.
 

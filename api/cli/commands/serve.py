@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +17,7 @@ from api.cli.options import declare
 from api.cli.terminal import Terminal
 from provenance.errors import OutputError
 
+_PATIENCE_S = 30  # after a signal: new connections are refused, what is under way may end
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
@@ -25,6 +28,7 @@ def command(terminal: Terminal, home: Path | None, host: str, port: int) -> int:
     """Serve the HTTP API, the verify page and the feed until stopped with Ctrl-C."""
     import uvicorn
 
+    from api import logs
     from api.app import create_app
     from api.cli.house import settings_of
 
@@ -39,7 +43,10 @@ def command(terminal: Terminal, home: Path | None, host: str, port: int) -> int:
         if not local:
             terminal.note("note: this listens beyond this machine, in plain HTTP; put a proxy with TLS in front. "
                 "Callers need a key: colophon api-key new")
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False))
+        logs.begin(level=logging.WARNING if sys.stderr.isatty() else logging.INFO)  # a person needs no line a request
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, server_header=False, access_log=False, timeout_graceful_shutdown=_PATIENCE_S)
+        )
         with suppress(KeyboardInterrupt):  # the way to stop it
             server.run(sockets=[door])
     return 0 if server.started else 1
