@@ -103,7 +103,7 @@ def run(task: Task, *, stop: threading.Event, post: Poster | None = None, ready:
 
 
 @contextmanager
-def spawn(task: Task, *, timeout_s: float = 20.0) -> Iterator[None]:
+def spawn(task: Task, *, timeout_s: float = 60.0) -> Iterator[None]:
     """Run a sequencer beside this process for the length of the block; it ends with it, however that ends.
 
     Raises:
