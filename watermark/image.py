@@ -20,7 +20,7 @@ from watermark.pattern import interpolation, synthesise
 from watermark.placing import follow_pilots, settle
 from watermark.reading import Matrix, Reading, read
 from watermark.strength import choose
-from watermark.sync import Alignment, PoseSearch, Spectrum, spectrum
+from watermark.sync import Alignment, PoseSearch, spectrum
 
 ALGORITHM = "org.colophon.mark.image.1"
 SMALLEST = 32
@@ -32,6 +32,14 @@ P_FALSE = 1e-9
 """A picture is said to carry a mark only if chance is bounded by this, over the whole search."""
 READINGS = 40
 """Most readings of one picture under one key; part of the bound."""
+VIEWS = ((WORK_AREA, ((0.45, 0.8), (0.8, 1.25))), (120_000, ((1.2, 2.15),)), (45_000, ((2.1, 3.4),)))
+"""Areas at which a copy is looked at, and the scales searched there, times that of an uncropped copy.
+
+At the right size a pixel is about a canonical unit. What was cut out of a large picture is looked at small: there the mark's
+waves are long, and blocks of 16 pixels too short to tell its frequencies from the host's.
+"""
+TRIED = 6
+"""Poses of a family that are read."""
 CLEAR = 4.8
 """Agreement of pilots, in standard deviations, that chance seldom gives: such a pose is followed through the tiles."""
 STRAIGHT = 1e-9
@@ -86,47 +94,70 @@ def detect(pixels: NDArray[np.uint8], *, keys: Sequence[bytes]) -> Detection:
         UnsupportedError: another shape or dtype.
     """
     _check(pixels)
-    if min(pixels.shape[:2]) >= SMALLEST and pixels.min() != pixels.max():
-        copy = _Copy.of(luma_of(pixels))
-        for index, key in enumerate(keys):
-            if found := _detect(copy, lattice(key)):
-                reading, plane = found
-                chance = math.exp(max(-700.0, reading.log_chance)) * READINGS * len(keys)
-                if chance <= P_FALSE:
-                    where = _transform(copy, settle(copy.white, lattice(key), plane, reading), reading)
-                    return Detection(ALGORITHM, reading.mark_id, chance, reading.bit_errors, index, where)
-    return Detection(ALGORITHM, None, 1.0, None, None, None)
+    nothing = Detection(ALGORITHM, None, 1.0, None, None, None)
+    if min(pixels.shape[:2]) < SMALLEST or pixels.min() == pixels.max():
+        return nothing
+    found = _detect(luma_of(pixels), keys)
+    if found is None:
+        return nothing
+    index, view, reading, plane = found
+    chance = math.exp(max(-700.0, reading.log_chance)) * READINGS * len(keys)
+    return Detection(ALGORITHM, reading.mark_id, chance, reading.bit_errors, index, _transform(view, plane, reading))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Copy:
-    """A picture made ready for the search, whatever the key: whitened luma, its spectrum, the maps of poses."""
+class _View:
+    """A copy at one size, made ready for the search, whatever the key.
+
+    Attributes:
+        white: Whitened luma, shape (h, w).
+        pixel: Copy pixels per pixel of `white`, (x, y).
+        poses: The search of poses at the scales that this size is right for.
+    """
 
     white: Real
-    shrunk: tuple[float, float]
-    found: Spectrum
+    pixel: tuple[float, float]
     poses: PoseSearch
 
-    @classmethod
-    def of(cls, luma: NDArray[np.uint8]) -> _Copy:
-        height, width = luma.shape
-        factor = max(1.0, math.sqrt(luma.size / WORK_AREA))
-        wide, tall = max(1, round(width / factor)), max(1, round(height / factor))
-        white = whiten(shrink(luma, wide, tall))
-        found = spectrum(white)
-        return cls(white, (width / wide, height / tall), found, PoseSearch(found, math.sqrt(white.size / CANONICAL_AREA)))
+
+def _view(luma: NDArray[np.uint8], area: float, bands: tuple[tuple[float, float], ...]) -> _View:
+    height, width = luma.shape
+    factor = max(1.0, math.sqrt(luma.size / area))
+    wide, tall = max(1, round(width / factor)), max(1, round(height / factor))
+    white = whiten(shrink(luma, wide, tall))
+    poses = PoseSearch(spectrum(white), math.sqrt(white.size / CANONICAL_AREA), bands)
+    return _View(white, (width / wide, height / tall), poses)
 
 
-def _detect(copy: _Copy, layout: Lattice) -> tuple[Reading, Matrix] | None:
-    """Try poses, the likely ones first, until one reads."""
-    for plane in itertools.islice(_planes(copy, layout), READINGS):
-        reading = read(copy.white, layout, plane)
-        if reading and reading.log_chance < math.log(P_FALSE / READINGS):
-            return reading, plane
+def _detect(luma: NDArray[np.uint8], keys: Sequence[bytes]) -> tuple[int, _View, Reading, Matrix] | None:
+    """Try poses, the likely ones first, until one reads under one of the keys."""
+    views = _Views(luma)
+    for index, key in enumerate(keys):
+        layout = lattice(key)
+        for view, plane in itertools.islice(_poses(views, layout), READINGS):
+            reading = read(view.white, layout, plane)
+            if reading and reading.log_chance < math.log(P_FALSE / READINGS / len(keys)):
+                return index, view, reading, settle(view.white, layout, plane, reading)
     return None
 
 
-def _planes(copy: _Copy, layout: Lattice) -> Iterator[Matrix]:
+class _Views:
+    """The views of a copy, each made when it is first asked for: most copies are read from the first."""
+
+    def __init__(self, luma: NDArray[np.uint8]) -> None:
+        self._luma = luma
+        self._made: list[_View] = []
+
+    def __getitem__(self, index: int) -> _View:
+        while len(self._made) <= index:
+            self._made.append(_view(self._luma, *VIEWS[len(self._made)]))
+        return self._made[index]
+
+    def __iter__(self) -> Iterator[_View]:
+        return (self[index] for index in range(len(VIEWS)))
+
+
+def _poses(views: _Views, layout: Lattice) -> Iterator[tuple[_View, Matrix]]:
     """Poses by family, each worked out only when those before it have failed.
 
     1. The whole picture, as it was or resized: needs no pilots.
@@ -135,17 +166,31 @@ def _planes(copy: _Copy, layout: Lattice) -> Iterator[Matrix]:
     4. Turned by any angle.
     5. Upright, stretched.
     """
-    whole = list(_whole(copy))
-    yield whole[0]
-    yield from _searched(copy, layout, copy.poses.upright)
-    yield from whole[1:]
-    yield from _searched(copy, layout, copy.poses.turned)
-    yield from _searched(copy, layout, copy.poses.stretched)
+    whole = list(_whole(views[0]))
+    yield views[0], whole[0]
+    yield from _searched(views, layout, PoseSearch.upright)
+    for plane in whole[1:]:
+        yield views[0], plane
+    yield from _searched(views, layout, PoseSearch.turned)
+    yield from _searched(views, layout, PoseSearch.stretched)
 
 
-def _whole(copy: _Copy) -> Iterator[Matrix]:
+def _searched(
+    views: _Views, layout: Lattice, search: Callable[[PoseSearch, Lattice], list[Alignment]]
+) -> Iterator[tuple[_View, Matrix]]:
+    """The best poses of a family over all views, as homographies from canonical units, modulo the tile, to the view's pixels."""
+    found = [(aligned, view) for view in views for aligned in search(view.poses, layout)]
+    for aligned, view in sorted(found, key=lambda pair: -pair[0].z)[:TRIED]:
+        plane = np.eye(3)
+        plane[:2, :2] = np.linalg.inv(aligned.waves).T
+        middle = [view.white.shape[1] // 2 + 0.5, view.white.shape[0] // 2 + 0.5]
+        plane[:2, 2] = middle - plane[:2, :2] @ aligned.centre
+        yield view, follow_pilots(view.white, layout, plane) if aligned.z > CLEAR else plane
+
+
+def _whole(view: _View) -> Iterator[Matrix]:
     """The eight poses of an uncropped picture, and for small ones the pose under the floor of the canonical unit."""
-    (wide, tall), (height, width) = copy.shrunk, copy.white.shape
+    (wide, tall), (height, width) = view.pixel, view.white.shape
     unit = math.sqrt(wide * width * tall * height / CANONICAL_AREA)
     for a, b, c, d in _QUARTERS:
         x, y = width * (min(a, b) < 0), height * (min(c, d) < 0)
@@ -167,32 +212,22 @@ _QUARTERS = (
 """Row-major matrices of the turns by quarters, mirrored and not."""
 
 
-def _searched(copy: _Copy, layout: Lattice, search: Callable[[Lattice], list[Alignment]]) -> Iterator[Matrix]:
-    """Homographies from canonical units, modulo the tile, to the pixels of the copy."""
-    middle = np.array([copy.white.shape[1] // 2 + 0.5, copy.white.shape[0] // 2 + 0.5])
-    for aligned in search(layout):
-        plane = np.eye(3)
-        plane[:2, :2] = np.linalg.inv(aligned.waves).T
-        plane[:2, 2] = middle - plane[:2, :2] @ aligned.centre
-        yield follow_pilots(copy.white, layout, plane) if aligned.z > CLEAR else plane
-
-
-def _transform(copy: _Copy, plane: Matrix, reading: Reading) -> Transform:
+def _transform(view: _View, plane: Matrix, reading: Reading) -> Transform:
     """Undo the shrinking, and put the origin on the marked picture's corner."""
-    height, width = copy.white.shape
+    height, width = view.white.shape
     middle = np.linalg.solve(plane, [width / 2, height / 2, 1.0])
     corner = np.array([reading.corner[1], reading.corner[0]], float)
     # the copy's middle lies in the first super-tile right of and below the corner
     corner += TILES * np.floor((middle[:2] / middle[2] / TILE - corner) / TILES)
     moved = np.eye(3)
     moved[:2, 2] = TILE * corner
-    whole = np.diag([*copy.shrunk, 1.0]) @ plane @ moved
+    whole = np.diag([*view.pixel, 1.0]) @ plane @ moved
     whole /= whole[2, 2]
     if np.abs(whole[2, :2]).max() < STRAIGHT:
         (a, b, x), (c, d, y) = whole[:2].tolist()
         return Transform((a, b, c, d), (x, y))
     # the affine map that touches the perspective in the copy's middle
-    there = np.linalg.solve(whole, [copy.shrunk[0] * width / 2, copy.shrunk[1] * height / 2, 1.0])
+    there = np.linalg.solve(whole, [view.pixel[0] * width / 2, view.pixel[1] * height / 2, 1.0])
     there /= there[2]
     depth = whole[2] @ there
     seen = whole[:2] @ there / depth

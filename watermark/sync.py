@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -98,8 +99,6 @@ def _cubic(place: NDArray[np.float64]) -> list[Real]:
     return [np.asarray(tap, np.float32) for tap in taps]
 
 
-BANDS = ((0.45, 0.8), (0.8, 1.6), (1.6, 3.4))
-"""Scales that are searched, times the one that an uncropped copy would have; each band with steps of its own."""
 STRETCH = 0.16
 """Half the largest logarithm of the aspect ratio that is searched."""
 LISTED = 80
@@ -143,18 +142,19 @@ class PoseSearch:
     shifted copies of one map: no hypothesis costs more than 40 additions of bytes.
     """
 
-    def __init__(self, found: Spectrum, unit: float) -> None:
+    def __init__(self, found: Spectrum, unit: float, bands: Sequence[tuple[float, float]]) -> None:
         """Make the maps.
 
         Args:
             found: Spectrum of the copy.
             unit: Copy pixels per canonical unit if the copy were the whole marked picture.
+            bands: Scales to search, times that; each band has steps of its own.
         """
         self._found = found
         power = found.values.real**2 + found.values.imag**2
         power[:2] = power[-1:] = power[:, :2] = 1
         levels = np.minimum(power * np.float32(31), np.float32(31 * CEILING)).astype(np.uint8)
-        self._maps = [_PolarMap(np.fft.fftshift(levels, axes=0), found.shape, unit, low, high) for low, high in BANDS]
+        self._maps = [_PolarMap(np.fft.fftshift(levels, axes=0), found.shape, unit, low, high) for low, high in bands]
 
     def upright(self, layout: Lattice) -> list[Alignment]:
         """Poses turned by 0 or 90°, mirrored or not, of every scale."""
