@@ -104,6 +104,7 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = (), guarded: b
     app.add_route("/metrics", health.exposition, methods=["GET"])
     app.add_route(FEED_STATUS, feed.statuses, methods=["GET", "POST"])
     app.add_route(f"{API}/feed/key", feed.key, methods=["GET"])
+    app.add_route(f"{API}/feed/recent", feed.recent, methods=["GET"])
     largest = (settings.upload_limit_mb << 20) + _FORM_ROOM
     for router in (sign.router, verify.router):
         app.include_router(

@@ -91,6 +91,20 @@ router.add_api_route(
     responses={200: {"model": schemas.KeySet, "content": examples.content("key-set")}, **errors("not-found")},
 )
 router.add_api_route(
+    f"{API}/feed/recent",
+    feed.recent,
+    methods=["GET"],
+    operation_id="feed_recent",
+    summary="Pictures registered last",
+    tags=["feed"],
+    responses={200: {"model": schemas.Recent, "content": examples.content("recent")}, **errors("invalid-request", "unavailable")},
+    openapi_extra={
+        "parameters": [
+            {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 30}}
+        ]
+    },
+)
+router.add_api_route(
     "/healthz",
     health.healthz,
     methods=["GET"],

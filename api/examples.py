@@ -244,6 +244,9 @@ STATUSES: dict[str, Any] = {
     ]
 }
 
+RECENT: dict[str, Any] = {
+    "items": [{"id": _ID, "created_at": "2026-11-20T16:04:12Z", "reference": f"/api/v1/assets/{_ID}/reference"}]
+}
 KEY_SET: dict[str, Any] = {
     "keys": [
         {
@@ -265,6 +268,7 @@ NAMED: dict[str, dict[str, Any]] = {
     "lineage": {"summary": "A photo and its crop", "value": LINEAGE},
     "query": {"summary": "Two known files and one unknown", "value": QUERY},
     "statuses": {"summary": "Two known files and one unknown", "value": STATUSES},
+    "recent": {"summary": "One picture", "value": RECENT},
     "key-set": {"summary": "One key", "value": KEY_SET},
     "ready": {
         "summary": "It may",

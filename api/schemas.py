@@ -277,6 +277,16 @@ class Jwk(Wire):
     use: Literal["sig"]
 
 
+class RecentItem(Wire):
+    id: AssetId
+    created_at: AwareDatetime
+    reference: str = Field(description="Address of a small picture.")
+
+
+class Recent(Wire):
+    items: list[RecentItem]
+
+
 class KeySet(Wire):
     """A JWK set (RFC 7517)."""
 

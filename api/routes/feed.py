@@ -11,13 +11,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.problems import refuse
-from api.routes.common import house, json_response
+from api.routes.common import API, house, json_response
+from provenance.verdict import iso
 
 if TYPE_CHECKING:
     from api.tokens import Tokens
@@ -68,6 +70,23 @@ async def key(request: Request) -> Response:
     return json_response(
         {"keys": [tokens.public.as_jwk()]}, headers={"cache-control": "public, max-age=86400", **_CROSS_ORIGIN}
     )
+
+
+async def recent(request: Request) -> Response:
+    """The pictures that were registered here last, newest first; up to 100 (`limit`, 30 unless told)."""
+    asked = request.query_params.get("limit", "30")
+    if not asked.isascii() or not asked.isdecimal() or not 1 <= int(asked[:9]) <= 100:
+        refuse("invalid-request", errors=[{"where": "query.limit", "say": "not a number from 1 to 100"}])
+    found = await anyio.to_thread.run_sync(house(request).statuses.recent, int(asked))
+    items = [
+        {
+            "id": one.asset_id,
+            "created_at": iso(one.created_at),
+            "reference": f"{API}/assets/{quote(one.asset_id, safe='')}/reference",
+        }
+        for one in found
+    ]
+    return json_response({"items": items}, headers={"cache-control": "public, max-age=15"})
 
 
 def _tokens(request: Request) -> Tokens | None:

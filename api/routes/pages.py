@@ -15,7 +15,15 @@ from api.problems import KINDS, refuse
 from api.routes.common import errors, json_response
 
 _TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-_ADDRESSES = {"/": "index.html", "/api/docs": "docs.html"}
+_ADDRESSES = {
+    "/": "index.html",
+    "/api/docs": "docs.html",
+    "/feed": "feed.html",
+    "/assets/{asset_id}": "asset.html",
+    "/badge.js": "badge.js",
+}
+# The badge is made for other people's pages; everything else stays on its own.
+_ELSEWHERE = {"badge.js": {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}}
 
 
 def mount(app: FastAPI, *, upload_limit_mb: int) -> None:
@@ -56,6 +64,7 @@ def _page(body: bytes, name: str) -> Callable[[Request], Awaitable[Response]]:
         "cache-control": "no-cache",
         "content-type": _TYPES[name[name.rindex(".") :]],
         "content-security-policy": PAGE_POLICY,
+        **_ELSEWHERE.get(name, {}),
     }
 
     async def page(request: Request) -> Response:

@@ -11,14 +11,17 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, exc
+from sqlalchemy import Engine, exc, select
 
 from provenance.errors import DatabaseUnavailableError
+from provenance.store.database import reading
 from provenance.store.objects import is_digest
 from provenance.store.records import is_name
+from provenance.store.tables import asset
 
 _BUSY_MS = 2_000
 _BY_DIGEST = "SELECT sha256, document, etag FROM status WHERE sha256 {}"
@@ -30,6 +33,13 @@ class Served(NamedTuple):
 
     document: bytes
     etag: str
+
+
+class Registered(NamedTuple):
+    """A picture of the feed."""
+
+    asset_id: str
+    created_at: datetime
 
 
 class QuickStatuses:
@@ -56,6 +66,17 @@ class QuickStatuses:
             if names:
                 found |= {key: Served(bytes(document), etag) for key, document, etag in self._rows(_BY_ASSET, names)}
         return found
+
+    def recent(self, count: int) -> list[Registered]:
+        """The pictures registered last that can be shown, newest first.
+
+        Raises:
+            DatabaseUnavailableError: it cannot be asked.
+        """
+        with reading(self._engine) as connection:
+            shown = asset.c.withdrawn_at.is_(None) & asset.c.reference_digest.is_not(None) & asset.c.media_type.like("image/%")
+            query = select(asset.c.id, asset.c.created_at).where(shown).order_by(asset.c.number.desc()).limit(count)
+            return [Registered(row.id, row.created_at) for row in connection.execute(query)]
 
     def _rows(self, query: str, values: list[Any]) -> Iterable[Any]:
         return self._sqlite(query, values) if self.local else self._postgresql(query, values)

@@ -30,6 +30,7 @@ EXPECTED = {
     ("post", "/v1/manifests/{manifest_id}/receipts"), ("post", "/v1/bindings"), ("put", "/v1/bindings"),
     ("get", "/v1/services/supportedAlgorithms"), ("get", "/v1/services/status"), ("get", "/v1/services/capabilities"),
     ("post", "/v1/oauth/token"), ("get", "/.well-known/c2pa-soft-binding-resolution"),
+    ("get", "/api/v1/feed/recent"),
     ("get", "/readyz"), ("get", "/metrics"), ("get", "/healthz"), ("get", "/problems/{slug}"),
 }  # fmt: skip
 
