@@ -132,7 +132,10 @@ def serving_house(settings: Settings) -> Iterator[House]:
     with (
         tempfile.TemporaryDirectory(prefix="colophon-") as folder,
         spawn(
-            settings.keys_folder, Path(folder) / "keys" / "socket", init=True, tsa=settings.tsa == DEVELOPMENT,
+            settings.keys_folder,
+            Path(folder) / "keys" / "socket",
+            init=True,
+            tsa=settings.tsa == DEVELOPMENT,
             ocsp_url=settings.ocsp_url or None,
         ) as keys,
         open_house(settings, signer_override=keys.ref, tsa_url=keys.tsa_url) as house,

@@ -78,7 +78,7 @@ router.add_api_route(
                     **examples.content("query")["application/json"],
                 }
             },
-        }
+        },
     },
 )
 router.add_api_route(

@@ -72,8 +72,13 @@ def new_issuer(root: Issued, now: datetime, *, role: str = "issuing CA") -> Issu
 
 
 def issue_leaf(
-    issuer: Issued, public_key: CertificateIssuerPublicKeyTypes, name: x509.Name, now: datetime, *,
-    life: timedelta = LEAF_LIFE, ocsp_url: str | None = None,
+    issuer: Issued,
+    public_key: CertificateIssuerPublicKeyTypes,
+    name: x509.Name,
+    now: datetime,
+    *,
+    life: timedelta = LEAF_LIFE,
+    ocsp_url: str | None = None,
 ) -> x509.Certificate:
     """Issue a claim-signing leaf for somebody's public key (C2PA 2.5 §13.5.1; Certificate Policy 0.2).
 
@@ -176,15 +181,19 @@ def _purposes(*dotted: str) -> x509.ExtendedKeyUsage:
 def _usage(*, certificates: bool) -> x509.KeyUsage:
     """keyCertSign + cRLSign for a CA, digitalSignature + nonRepudiation for a leaf; never mixed."""
     return x509.KeyUsage(
-        digital_signature=not certificates, content_commitment=not certificates, key_encipherment=False,
-        data_encipherment=False, key_agreement=False, key_cert_sign=certificates, crl_sign=certificates,
-        encipher_only=False, decipher_only=False,
+        digital_signature=not certificates,
+        content_commitment=not certificates,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=certificates,
+        crl_sign=certificates,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 
-def _signed(
-    draft: x509.CertificateBuilder, key: SigningKey, issuer_key: CertificateIssuerPublicKeyTypes
-) -> x509.Certificate:
+def _signed(draft: x509.CertificateBuilder, key: SigningKey, issuer_key: CertificateIssuerPublicKeyTypes) -> x509.Certificate:
     draft = draft.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return draft.sign(key, None)

@@ -81,8 +81,10 @@ class Book:
         """Note a certificate before it is handed out. Raises KeyFileError."""
         self._append(
             {
-                "issued": fingerprint(certificate), "serial": f"{certificate.serial_number:x}",
-                "subject": subject(certificate), "not_after": certificate.not_valid_after_utc.isoformat(),
+                "issued": fingerprint(certificate),
+                "serial": f"{certificate.serial_number:x}",
+                "subject": subject(certificate),
+                "not_after": certificate.not_valid_after_utc.isoformat(),
             }
         )
 
@@ -146,9 +148,7 @@ class Book:
             os.fsync(file.fileno())
 
 
-def _note(
-    line: bytes, issued: dict[str, IssuedEntry], tokens: dict[str, TokenEntry], revoked: dict[str, RevokedEntry]
-) -> None:
+def _note(line: bytes, issued: dict[str, IssuedEntry], tokens: dict[str, TokenEntry], revoked: dict[str, RevokedEntry]) -> None:
     """Take one line in; what a crash cut off, and what a later version added, is passed over."""
     try:
         entry = json.loads(line)

@@ -1,15 +1,15 @@
 """The wire of the signing process: one frame there, one frame back.
 
-    u32 header length · u32 body length · header (UTF-8 JSON object) · body (bytes)      big-endian
+u32 header length · u32 body length · header (UTF-8 JSON object) · body (bytes)      big-endian
 
-    {"op": "describe", "key": NAME?}            → {"ok": true, "key": NAME, "alg": "es256"}, body: chain as PEM
-    {"op": "sign", "key": NAME?} + Sig_structure → {"ok": true}, body: signature
-    {"op": "status"} + JWS inputs, one a line   → {"ok": true}, body: 64 bytes for each
-    {"op": "ocsp"} + OCSPRequest                → {"ok": true}, body: OCSPResponse
-    {"op": "cacerts"}                           → {"ok": true}, body: PKCS#7 with the authority's certificates
-    {"op": "enrol", "token": …} + CSR           → {"ok": true}, body: PKCS#7 with the new certificate
-    {"op": "renew"} + CSR signed in CMS         → {"ok": true}, body: PKCS#7 with the new certificate
-    anything wrong                               → {"ok": false, "code": "refused", "why": "…"}
+{"op": "describe", "key": NAME?}            → {"ok": true, "key": NAME, "alg": "es256"}, body: chain as PEM
+{"op": "sign", "key": NAME?} + Sig_structure → {"ok": true}, body: signature
+{"op": "status"} + JWS inputs, one a line   → {"ok": true}, body: 64 bytes for each
+{"op": "ocsp"} + OCSPRequest                → {"ok": true}, body: OCSPResponse
+{"op": "cacerts"}                           → {"ok": true}, body: PKCS#7 with the authority's certificates
+{"op": "enrol", "token": …} + CSR           → {"ok": true}, body: PKCS#7 with the new certificate
+{"op": "renew"} + CSR signed in CMS         → {"ok": true}, body: PKCS#7 with the new certificate
+anything wrong                               → {"ok": false, "code": "refused", "why": "…"}
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ def receive(connection: socket.socket, *, within_s: float) -> Frame:
     header_length, body_length = _LENGTHS.unpack(_exactly(connection, _LENGTHS.size, deadline))
     if header_length > MAX_HEADER or body_length > MAX_BODY:
         raise FrameError(f"{header_length} + {body_length} bytes are too many")
-    return Frame(
-        _header(_exactly(connection, header_length, deadline)), _exactly(connection, body_length, deadline)
-    )
+    return Frame(_header(_exactly(connection, header_length, deadline)), _exactly(connection, body_length, deadline))
 
 
 def _header(text: bytes) -> dict[str, Any]:

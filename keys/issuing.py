@@ -38,8 +38,7 @@ def signer_fault(leaf: x509.Certificate, ekus: frozenset[str], at: datetime) -> 
 
 
 def tsa_fault(leaf: x509.Certificate, at: datetime) -> str | None:
-    """Why a leaf may not sign time stamps: the one purpose timeStamping, critical (RFC 3161 §2.3).
-    """
+    """Why a leaf may not sign time stamps: the one purpose timeStamping, critical (RFC 3161 §2.3)."""
     fault = _common_leaf_fault(leaf, at)
     if fault:
         return fault
@@ -53,7 +52,11 @@ def tsa_fault(leaf: x509.Certificate, at: datetime) -> str | None:
 
 
 def ca_fault(
-    ca: x509.Certificate, below: Sequence[x509.Certificate], wanted: frozenset[str], at: datetime, *,
+    ca: x509.Certificate,
+    below: Sequence[x509.Certificate],
+    wanted: frozenset[str],
+    at: datetime,
+    *,
     tolerated: frozenset[str] = frozenset(),
 ) -> str | None:
     """Why a CA may not stand above `below` (leaf first, its child last); its signature is checked elsewhere.
@@ -84,9 +87,7 @@ def ca_fault(
     return f"{name}: {fault}" if fault else None
 
 
-def shared_purposes(
-    ca: x509.Certificate, wanted: frozenset[str], tolerated: frozenset[str] = frozenset()
-) -> frozenset[str]:
+def shared_purposes(ca: x509.Certificate, wanted: frozenset[str], tolerated: frozenset[str] = frozenset()) -> frozenset[str]:
     """The purposes that survive this CA: all of them where it does not restrict, else those it names too."""
     own = purposes(ca)
     return wanted if own is None or own & (tolerated | {ANY_PURPOSE}) else wanted & own

@@ -1,10 +1,10 @@
 """The keys folder, `$COLOPHON_HOME/keys/`, and its first filling with a development authority.
 
-    keys/                     0700
-      NAME.pem, NAME.secret   0600  a signing key: see `signers.file`; the development key is called `development`
-      authority/              0700  made once, as a whole
-        root, issuer, ocsp      the development CA, and the responder that speaks for it
-        tsa-root, tsa           its separate time stamp authority (each a .pem and a .secret)
+keys/                     0700
+  NAME.pem, NAME.secret   0600  a signing key: see `signers.file`; the development key is called `development`
+  authority/              0700  made once, as a whole
+    root, issuer, ocsp      the development CA, and the responder that speaks for it
+    tsa-root, tsa           its separate time stamp authority (each a .pem and a .secret)
 """
 
 from __future__ import annotations
@@ -94,9 +94,12 @@ class Keystore:
     def _list(self, root: str, kind: ListKind, name: str) -> TrustList:
         anchor = _certificates(self.folder / _AUTHORITY / f"{root}.pem")[:1]
         return TrustList.from_pem(
-            to_pem(anchor).encode("ascii"), kind=kind, name=f"{name} (this machine only)",
+            to_pem(anchor).encode("ascii"),
+            kind=kind,
+            name=f"{name} (this machine only)",
             uri=f"urn:colophon:development:{kind.value}:{fingerprint(anchor[0])[:16]}",
-            date=anchor[0].not_valid_before_utc.date(), source=str(self.folder / _AUTHORITY / f"{root}.pem"),
+            date=anchor[0].not_valid_before_utc.date(),
+            source=str(self.folder / _AUTHORITY / f"{root}.pem"),
             development=True,
         )
 

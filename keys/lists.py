@@ -73,8 +73,17 @@ class TrustList:
 
     @classmethod
     def from_pem(
-        cls, pem: bytes, *, kind: ListKind, name: str, uri: str, date: Day, source: str,
-        allowed_pem: bytes = b"", ekus: frozenset[str] | None = None, development: bool = False,
+        cls,
+        pem: bytes,
+        *,
+        kind: ListKind,
+        name: str,
+        uri: str,
+        date: Day,
+        source: str,
+        allowed_pem: bytes = b"",
+        ekus: frozenset[str] | None = None,
+        development: bool = False,
         ca_ekus: frozenset[str] = frozenset(),
     ) -> TrustList:
         """Read a list from PEM text; text around the certificates is ignored, a broken certificate is not.
@@ -121,23 +130,39 @@ def bundled() -> tuple[TrustList, ...]:
     official_source = "c2pa-org/conformance-public trust-list, 7dbff513b66e"
     return (
         TrustList.from_pem(
-            (data / "c2pa-trust-list.pem").read_bytes(), kind=ListKind.SIGNER, name="C2PA Trust List",
+            (data / "c2pa-trust-list.pem").read_bytes(),
+            kind=ListKind.SIGNER,
+            name="C2PA Trust List",
             uri="https://github.com/c2pa-org/conformance-public/blob/main/trust-list/C2PA-TRUST-LIST.pem",
-            date=date(2026, 8, 5), source=official_source,
+            date=date(2026, 8, 5),
+            source=official_source,
         ),
         TrustList.from_pem(
-            (data / "c2pa-tsa-trust-list.pem").read_bytes(), kind=ListKind.TSA, name="C2PA TSA Trust List",
+            (data / "c2pa-tsa-trust-list.pem").read_bytes(),
+            kind=ListKind.TSA,
+            name="C2PA TSA Trust List",
             uri="https://github.com/c2pa-org/conformance-public/blob/main/trust-list/C2PA-TSA-TRUST-LIST.pem",
-            date=date(2026, 8, 5), source=official_source,
+            date=date(2026, 8, 5),
+            source=official_source,
         ),
         TrustList.from_pem(
-            anchors, kind=ListKind.SIGNER, name="Interim trust list (frozen)", uri=interim_uri, date=interim_date,
-            source=interim_source, allowed_pem=(data / "interim-allowed.pem").read_bytes(),
-            ekus=configured - {oids.TIME_STAMPING, oids.OCSP_SIGNING}, ca_ekus=frozenset({oids.ADOBE_ISSUING}),
+            anchors,
+            kind=ListKind.SIGNER,
+            name="Interim trust list (frozen)",
+            uri=interim_uri,
+            date=interim_date,
+            source=interim_source,
+            allowed_pem=(data / "interim-allowed.pem").read_bytes(),
+            ekus=configured - {oids.TIME_STAMPING, oids.OCSP_SIGNING},
+            ca_ekus=frozenset({oids.ADOBE_ISSUING}),
         ),
         TrustList.from_pem(
-            anchors, kind=ListKind.TSA, name="Interim trust list (frozen), time stamps", uri=interim_uri,
-            date=interim_date, source=interim_source,
+            anchors,
+            kind=ListKind.TSA,
+            name="Interim trust list (frozen), time stamps",
+            uri=interim_uri,
+            date=interim_date,
+            source=interim_source,
         ),
     )
 

@@ -54,9 +54,15 @@ class Responder:
         builder = (
             ocsp.OCSPResponseBuilder()
             .add_response_by_hash(
-                issuer_name_hash=asked.issuer_name_hash, issuer_key_hash=asked.issuer_key_hash,
-                serial_number=asked.serial_number, algorithm=digest, cert_status=status, this_update=at,
-                next_update=at + LIFE, revocation_time=revoked_at, revocation_reason=reason,
+                issuer_name_hash=asked.issuer_name_hash,
+                issuer_key_hash=asked.issuer_key_hash,
+                serial_number=asked.serial_number,
+                algorithm=digest,
+                cert_status=status,
+                this_update=at,
+                next_update=at + LIFE,
+                revocation_time=revoked_at,
+                revocation_reason=reason,
             )
             .responder_id(ocsp.OCSPResponderEncoding.HASH, self.certificate)
             .certificates([self.certificate])

@@ -102,16 +102,28 @@ def _whole(chain: Sequence[x509.Certificate]) -> Iterator[Finding]:
     if not is_self_issued(last):
         if len(chain) == 1:
             yield Finding(
-                "chain.intermediate", CHAIN, subject(last), "warning", "comes without the CA that issued it",
+                "chain.intermediate",
+                CHAIN,
+                subject(last),
+                "warning",
+                "comes without the CA that issued it",
                 "append every intermediate, leaf first; readers do not fetch them",
             )
     elif len(chain) == 1:
         yield Finding(
-            "chain.self-signed", CHAIN, subject(last), "warning", "is signed by itself: nobody vouches for it",
+            "chain.self-signed",
+            CHAIN,
+            subject(last),
+            "warning",
+            "is signed by itself: nobody vouches for it",
             "have a CA issue it; readers will show the signer as not verified",
         )
     else:
         yield Finding(
-            "chain.root", CHAIN, subject(last), "warning", "is a root; readers bring their own",
+            "chain.root",
+            CHAIN,
+            subject(last),
+            "warning",
+            "is a root; readers bring their own",
             "leave the root out of the chain",
         )

@@ -3,7 +3,8 @@
 
 It listens on a Unix socket that only its owner can open (mode 0600 in a 0700 folder), answers one frame per
 connection (`frames`), and signs claims (`claims`) and status tokens (`feedkey`), each with keys of their own. A
-client that stalls, lies or sends rubbish costs one thread for ten seconds, of which there are 32. With `--until-stdin-closes` it ends when its parent does, however the parent
+client that stalls, lies or sends rubbish costs one thread for ten seconds, of which there are 32. With `--until-
+stdin-closes` it ends when its parent does, however the parent
 ends. It also makes the development authority (`--init`) and serves its time stamps on loopback (`--tsa`), so that
 nobody else ever opens their keys.
 """
@@ -117,9 +118,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self._places.acquire()
         super().process_request(request, client_address)
 
-    def process_request_thread(
-        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
-    ) -> None:
+    def process_request_thread(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
@@ -210,7 +209,9 @@ def spawn(
     options += [*(["--init"] if init else []), *(["--tsa"] if tsa else []), *(["--ocsp-url", ocsp_url] if ocsp_url else [])]
     search = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
     with subprocess.Popen(
-        [sys.executable, "-m", "keys.service", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [sys.executable, "-m", "keys.service", *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": search},
     ) as process:
         assert process.stdin is not None

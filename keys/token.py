@@ -23,15 +23,24 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from keys.certificate import load_der, weak
 from keys.errors import TimeStampError
 
-MAX_TOKEN = 65_536        # bytes; real ones have 2–6 thousand
+MAX_TOKEN = 65_536  # bytes; real ones have 2–6 thousand
 MAX_CERTIFICATES = 16
 IMPRINT_DIGESTS = ("sha256", "sha384", "sha512")
 MALFORMED = (
-    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, NotImplementedError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    NotImplementedError,
 )
 
 _HASHES: dict[str, hashes.HashAlgorithm] = {
-    "sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512(),
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
 }
 
 
@@ -41,7 +50,8 @@ class TimeStampResponse(core.Sequence):  # type: ignore[misc]  # asn1crypto has 
     """
 
     _fields: ClassVar[list[Any]] = [
-        ("status", tsp.PKIStatusInfo), ("time_stamp_token", cms.ContentInfo, {"optional": True}),
+        ("status", tsp.PKIStatusInfo),
+        ("time_stamp_token", cms.ContentInfo, {"optional": True}),
     ]
 
 

@@ -29,9 +29,9 @@ from keys.lists import ListKind, TrustList, bundled
 
 __all__ = ["ListKind", "Path", "TrustList", "build_path", "bundled"]
 
-MAX_PATH = 8             # certificates from leaf to anchor
-MAX_INTERMEDIATES = 32   # taken from a file; real chains carry one to three
-MAX_STEPS = 200          # CAs tried in one call: a hostile bag of look-alike, cross-signed CAs costs at most this
+MAX_PATH = 8  # certificates from leaf to anchor
+MAX_INTERMEDIATES = 32  # taken from a file; real chains carry one to three
+MAX_STEPS = 200  # CAs tried in one call: a hostile bag of look-alike, cross-signed CAs costs at most this
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,12 @@ class Path:
 
 
 def build_path(
-    leaf: x509.Certificate, intermediates: Sequence[x509.Certificate], lists: Sequence[TrustList], *,
-    kind: ListKind, at: datetime,
+    leaf: x509.Certificate,
+    intermediates: Sequence[x509.Certificate],
+    lists: Sequence[TrustList],
+    *,
+    kind: ListKind,
+    at: datetime,
 ) -> Path:
     """Find a trusted path from a leaf to an anchor, in the order of the lists; see the module's three rules.
 
@@ -70,9 +74,7 @@ def build_path(
         if trust_list.kind is kind:
             chain = search.run(trust_list)
             if chain is not None:
-                return Path(
-                    True, trust_list.name, trust_list.digest, subject(chain[-1]), chain, None, trust_list.development
-                )
+                return Path(True, trust_list.name, trust_list.digest, subject(chain[-1]), chain, None, trust_list.development)
     return _untrusted(leaf, search.reason())
 
 

@@ -86,12 +86,14 @@ class TimeStampAuthority:
         certificates, signer = self._parts
         attributes = _signed_attributes(content, self.chain[0], at).dump()
         signature = core.OctetString(self.key.sign(attributes, ec.ECDSA(hashes.SHA256()))).dump()
-        signer_info = _tlv(
-            0x30, _INTEGER_1, signer, _SHA256, _tlv(0xA0, _contents(attributes)), _ECDSA_SHA256, signature
-        )
+        signer_info = _tlv(0x30, _INTEGER_1, signer, _SHA256, _tlv(0xA0, _contents(attributes)), _ECDSA_SHA256, signature)
         wrapped = _tlv(0x30, _OID_TST_INFO, _tlv(0xA0, core.OctetString(content).dump()))
         signed = _tlv(
-            0x30, _INTEGER_3, _tlv(0x31, _SHA256), wrapped, certificates if asked["cert_req"] else b"",
+            0x30,
+            _INTEGER_3,
+            _tlv(0x31, _SHA256),
+            wrapped,
+            certificates if asked["cert_req"] else b"",
             _tlv(0x31, signer_info),
         )
         return _tlv(0x30, _OID_SIGNED_DATA, _tlv(0xA0, signed))
@@ -122,7 +124,10 @@ def _contents(element: bytes) -> bytes:
 def _content(asked: dict[str, Any], at: datetime, serial: int) -> bytes:
     imprint = asked["message_imprint"]
     info = {
-        "version": "v1", "policy": POLICY, "serial_number": serial, "gen_time": at,
+        "version": "v1",
+        "policy": POLICY,
+        "serial_number": serial,
+        "gen_time": at,
         "message_imprint": {
             "hash_algorithm": {"algorithm": imprint["hash_algorithm"]["algorithm"]},
             "hashed_message": imprint["hashed_message"],
@@ -174,7 +179,10 @@ def _refusal(failure: str) -> bytes:
 
 @contextmanager
 def serve(
-    tsa: TimeStampAuthority, host: str = "127.0.0.1", port: int = 0, *,
+    tsa: TimeStampAuthority,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Iterator[str]:
     """Answer time stamp requests over HTTP (RFC 3161 §3.4) in background threads; gives the URL, ends with the

@@ -53,9 +53,7 @@ def rejudge_all(
     Raises:
         StoreError: the registry cannot be asked or written; nothing of the signer at hand was changed.
     """
-    return tuple(
-        _rejudge(fingerprint, since, desk, chores, targets, at, new_id) for fingerprint, since in chores.revoked()
-    )
+    return tuple(_rejudge(fingerprint, since, desk, chores, targets, at, new_id) for fingerprint, since in chores.revoked())
 
 
 def _rejudge(

@@ -67,9 +67,7 @@ async def key(request: Request) -> Response:
     tokens: Tokens | None = request.app.state.tokens
     if tokens is None:
         refuse("not-found", "no tokens are signed here")
-    return json_response(
-        {"keys": [tokens.public.as_jwk()]}, headers={"cache-control": "public, max-age=86400", **_CROSS_ORIGIN}
-    )
+    return json_response({"keys": [tokens.public.as_jwk()]}, headers={"cache-control": "public, max-age=86400", **_CROSS_ORIGIN})
 
 
 async def recent(request: Request) -> Response:

@@ -189,8 +189,7 @@ def _append_only_postgresql() -> None:
         ("trail_payload", "UPDATE"),
     ):
         op.execute(
-            f"CREATE TRIGGER {table}_append_only BEFORE {events} ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION trail_refuse()"
+            f"CREATE TRIGGER {table}_append_only BEFORE {events} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION trail_refuse()"
         )
         op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_append_only")  # replication sessions included
 

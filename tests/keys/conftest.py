@@ -92,7 +92,11 @@ class Lab:
 
     def ca(self, name: str, by: Issued | None = None, **changes: Any) -> Issued:
         defaults: dict[str, Any] = {
-            "ca": True, "purposes": None, "start": timedelta(days=-400), "end": timedelta(days=4000), "policy": False,
+            "ca": True,
+            "purposes": None,
+            "start": timedelta(days=-400),
+            "end": timedelta(days=4000),
+            "policy": False,
         }
         return self.issue(name, by, **(defaults | changes))
 
@@ -109,9 +113,15 @@ class Lab:
 def _usage(letters: str) -> x509.KeyUsage:
     """D digitalSignature, N nonRepudiation, E keyEncipherment, C keyCertSign, R cRLSign."""
     return x509.KeyUsage(
-        digital_signature="D" in letters, content_commitment="N" in letters, key_encipherment="E" in letters,
-        data_encipherment=False, key_agreement=False, key_cert_sign="C" in letters, crl_sign="R" in letters,
-        encipher_only=False, decipher_only=False,
+        digital_signature="D" in letters,
+        content_commitment="N" in letters,
+        key_encipherment="E" in letters,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign="C" in letters,
+        crl_sign="R" in letters,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 

@@ -56,7 +56,9 @@ def test_any_bytes_verify_to_false(data: bytes, noise: bytes) -> None:
 
 def test_keys_outside_the_standard() -> None:
     strange = [
-        rsa.generate_private_key(65537, 1024), ec.generate_private_key(ec.SECP256K1()), x25519.X25519PrivateKey.generate(),
+        rsa.generate_private_key(65537, 1024),
+        ec.generate_private_key(ec.SECP256K1()),
+        x25519.X25519PrivateKey.generate(),
     ]
     for key in strange:
         assert weakness(key.public_key())
@@ -74,15 +76,24 @@ def test_keys_outside_the_standard() -> None:
 
 def test_defaults() -> None:
     assert [default_for(KEYS[alg].public_key()) for alg in ("es256", "es384", "es512", "ps512", "ed25519")] == [
-        "es256", "es384", "es512", "ps256", "ed25519",
+        "es256",
+        "es384",
+        "es512",
+        "ps256",
+        "ed25519",
     ]
 
 
 def test_errors_travel_between_processes() -> None:
     made = [
-        errors.KeyFileError("a.pem", "why"), errors.UnknownSignerError("x:y", "why"), errors.TrustListError("l", "why"),
-        errors.SignerUnavailableError("sock", "why"), errors.SigningRefusedError("code", "why"),
-        errors.AlgorithmError("es1", "why"), errors.ProfileError("rule", "why"), errors.TimeStampError("why", "bad_alg"),
+        errors.KeyFileError("a.pem", "why"),
+        errors.UnknownSignerError("x:y", "why"),
+        errors.TrustListError("l", "why"),
+        errors.SignerUnavailableError("sock", "why"),
+        errors.SigningRefusedError("code", "why"),
+        errors.AlgorithmError("es1", "why"),
+        errors.ProfileError("rule", "why"),
+        errors.TimeStampError("why", "bad_alg"),
     ]
     for error in made:
         copy = pickle.loads(pickle.dumps(error))

@@ -98,9 +98,7 @@ def test_the_environment_may_hold_the_secret(key_file: Path, monkeypatch: pytest
     rejected(key_file, "too short")
 
 
-def test_nothing_is_written_beside_when_the_environment_has_it(
-    chain: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_written_beside_when_the_environment_has_it(chain: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SECRET_VARIABLE, "s" * 43)
     write_key(folder / "k.pem", chain.leaf.key, (chain.leaf.certificate,))
     assert [path.name for path in folder.iterdir()] == ["k.pem"]
@@ -178,10 +176,21 @@ def test_names_that_lead_elsewhere(key_file: Path, name: str) -> None:
         load(f"file:{name}", folder=key_file.parent)
 
 
-@pytest.mark.parametrize("ref", [
-    "nobody", "file:nobody", "https://sign.example/", "pkcs11:token=x", "", ":", "unix:", "unix:?key=a", "unix:/s?kay=a",
-    "unix:/s?key=a&key=b",
-])
+@pytest.mark.parametrize(
+    "ref",
+    [
+        "nobody",
+        "file:nobody",
+        "https://sign.example/",
+        "pkcs11:token=x",
+        "",
+        ":",
+        "unix:",
+        "unix:?key=a",
+        "unix:/s?kay=a",
+        "unix:/s?key=a&key=b",
+    ],
+)
 def test_references_to_nothing(key_file: Path, ref: str) -> None:
     with pytest.raises(UnknownSignerError):
         load(ref, folder=key_file.parent)

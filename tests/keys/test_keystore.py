@@ -134,9 +134,7 @@ def test_other_keys_are_left_alone(folder: Path, lab: Any, chain: Any) -> None:
 
 
 @pytest.mark.parametrize("dies_in", ["new_root", "new_issuer", "new_tsa_root", "new_tsa", "new_signer"])
-def test_a_crash_at_any_step_is_completed(
-    folder: Path, lab: Any, monkeypatch: pytest.MonkeyPatch, dies_in: str
-) -> None:
+def test_a_crash_at_any_step_is_completed(folder: Path, lab: Any, monkeypatch: pytest.MonkeyPatch, dies_in: str) -> None:
     """Power cut: no clean-up code runs, so temporary files stay; the next start must not mind them."""
 
     def die(*_: Any, **__: Any) -> None:

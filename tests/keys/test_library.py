@@ -29,9 +29,7 @@ from keys.tsa import serve
 
 def context(*lists: TrustList, hosts: tuple[str, ...] | None = None, **builder: Any) -> c2pa.Context:
     kinds = {"signer": "manifest", "tsa": "tsa"}
-    anchors = [
-        {"trust_kind": kinds[item.kind], "trust_uri": item.uri, "trust_anchors": to_pem(item.anchors)} for item in lists
-    ]
+    anchors = [{"trust_kind": kinds[item.kind], "trust_uri": item.uri, "trust_anchors": to_pem(item.anchors)} for item in lists]
     return c2pa.Context.from_dict(
         {
             "version": 1,
@@ -118,4 +116,3 @@ def test_stamped_later_by_an_update_manifest(
     now = datetime.now(UTC)
     assert check_token(token, message_assertion(parent.signature), lists, at=now).state is TimeState.TRUSTED
     assert check_token(token, message_v2(parent.protected, parent.signature), lists, at=now).state is TimeState.INVALID
-

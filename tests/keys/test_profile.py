@@ -192,9 +192,7 @@ def test_a_chain_without_fault(lab: Any) -> None:
 def test_assurance_level_2_lives_90_days(lab: Any) -> None:
     issuer = lab.ca("issuer", lab.ca("root"))
     level_2 = [(LEVEL_2, False)]
-    short, long = (
-        leaf_of(lab, issuer, without="assurance", extra=level_2, start=days(-1), end=days(end)) for end in (89, 100)
-    )
+    short, long = (leaf_of(lab, issuer, without="assurance", extra=level_2, start=days(-1), end=days(end)) for end in (89, 100))
     assert check([short.certificate, issuer.certificate], at=lab.now) == ()
     assert [item.rule for item in check([long.certificate, issuer.certificate], at=lab.now)] == ["leaf.lifetime"]
 

@@ -39,12 +39,18 @@ from keys.signers.socket import SocketSigner
 from keys.tsa_client import probe
 
 CLAIM_V2: dict[str, Any] = {
-    "instanceID": "xmp:iid:1", "claim_generator_info": {"name": "test"}, "signature": "self#jumbf=/c2pa/urn:x/c2pa.signature",
-    "created_assertions": [{"url": "self#jumbf=c2pa.assertions/c2pa.hash.data", "hash": bytes(32)}], "alg": "sha256",
+    "instanceID": "xmp:iid:1",
+    "claim_generator_info": {"name": "test"},
+    "signature": "self#jumbf=/c2pa/urn:x/c2pa.signature",
+    "created_assertions": [{"url": "self#jumbf=c2pa.assertions/c2pa.hash.data", "hash": bytes(32)}],
+    "alg": "sha256",
 }
 CLAIM_V1: dict[str, Any] = {
-    "instanceID": "xmp:iid:1", "claim_generator": "test/1", "signature": "self#jumbf=c2pa.signature",
-    "assertions": [{"url": "self#jumbf=c2pa.assertions/c2pa.actions", "hash": bytes(32)}], "dc:format": "image/jpeg",
+    "instanceID": "xmp:iid:1",
+    "claim_generator": "test/1",
+    "signature": "self#jumbf=c2pa.signature",
+    "assertions": [{"url": "self#jumbf=c2pa.assertions/c2pa.actions", "hash": bytes(32)}],
+    "dc:format": "image/jpeg",
 }
 
 
@@ -79,6 +85,7 @@ def running(folder: Path) -> Iterator[Path]:
 
 # --- what is a claim
 
+
 @pytest.mark.parametrize("claim", [CLAIM_V1, CLAIM_V2])
 @pytest.mark.parametrize("label", [33, "x5chain"])
 def test_claims_are_signed(store: Keystore, claim: dict[str, Any], label: Any) -> None:
@@ -105,25 +112,34 @@ def test_other_things_are_not(store: Keystore, lab: Any) -> None:
     leaf = store.signer().chain[0]
     stranger = lab.issue("stranger").certificate
     bad = {
-        "empty": b"", "text": b"sign this", "not a list": cbor2.dumps({"a": 1}), "short": cbor2.dumps(["Signature1", b"", b""]),
+        "empty": b"",
+        "text": b"sign this",
+        "not a list": cbor2.dumps({"a": 1}),
+        "short": cbor2.dumps(["Signature1", b"", b""]),
         "long": cbor2.dumps(["Signature1", b"", b"", b"", b""]),
-        "countersignature": structure(leaf, context="CounterSignature"), "signature": structure(leaf, context="Signature"),
-        "external": structure(leaf, external=b"x"), "null external": structure(leaf, external=None),
+        "countersignature": structure(leaf, context="CounterSignature"),
+        "signature": structure(leaf, context="Signature"),
+        "external": structure(leaf, external=b"x"),
+        "null external": structure(leaf, external=None),
         "text payload": cbor2.dumps(["Signature1", b"\xa0", b"", "claim"]),
-        "trailing": structure(leaf) + b"\x00", "no header": structure(leaf, protected=b""),
-        "header no map": structure(leaf, protected=cbor2.dumps([1])), "other algorithm": structure(leaf, alg=-35),
+        "trailing": structure(leaf) + b"\x00",
+        "no header": structure(leaf, protected=b""),
+        "header no map": structure(leaf, protected=cbor2.dumps([1])),
+        "other algorithm": structure(leaf, alg=-35),
         "no algorithm": structure(leaf, protected=cbor2.dumps({33: leaf.public_bytes(Encoding.DER)})),
         "no chain": structure(leaf, protected=cbor2.dumps({1: -7})),
         "other certificate": structure(stranger),
         "other first": structure(leaf, header={33: [b"x", leaf.public_bytes(Encoding.DER)]}),
         "empty chain": structure(leaf, header={33: []}),
-        "payload no map": structure(leaf, [1, 2]), "payload text": structure(leaf, "claim"),
+        "payload no map": structure(leaf, [1, 2]),
+        "payload text": structure(leaf, "claim"),
         **{f"v2 without {key}": structure(leaf, without(CLAIM_V2, key)) for key in CLAIM_V2 if key != "alg"},
         **{f"v1 without {key}": structure(leaf, without(CLAIM_V1, key)) for key in CLAIM_V1 if key != "dc:format"},
         "no assertions": structure(leaf, CLAIM_V2 | {"created_assertions": []}),
         "bad assertion": structure(leaf, CLAIM_V2 | {"created_assertions": [{"url": 1, "hash": b""}]}),
         "signature elsewhere": structure(leaf, CLAIM_V2 | {"signature": "http://evil.example/"}),
-        "deep": b"\x81" * 100_000, "huge length": b"\x9b\x7f\xff\xff\xff\xff\xff\xff\xff",
+        "deep": b"\x81" * 100_000,
+        "huge length": b"\x9b\x7f\xff\xff\xff\xff\xff\xff\xff",
     }
     for name, tbs in bad.items():
         assert objection(tbs, "es256", leaf), name
@@ -148,6 +164,7 @@ def test_any_frame_gets_an_answer(store: Keystore, noise: bytes, header: dict[st
 
 
 # --- over the socket
+
 
 def test_signer_by_reference(store: Keystore) -> None:
     with running(store.folder) as path:
@@ -201,11 +218,17 @@ def test_many_at_once(store: Keystore) -> None:
 
 
 HOSTILE = {
-    "nothing": b"", "half a length": b"\0\0", "huge header": struct.pack(">II", 2**32 - 1, 0),
-    "huge body": struct.pack(">II", 2, 2**32 - 1) + b"{}", "no JSON": struct.pack(">II", 3, 0) + b"abc",
-    "a list": struct.pack(">II", 2, 0) + b"[]", "a number": struct.pack(">II", 1, 0) + b"1",
-    "bad UTF-8": struct.pack(">II", 2, 0) + b"\xff\xfe", "deep": struct.pack(">II", 4096, 0) + b"[" * 4096,
-    "cut off": struct.pack(">II", 4, 100) + b"{}  abc", "HTTP": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "nothing": b"",
+    "half a length": b"\0\0",
+    "huge header": struct.pack(">II", 2**32 - 1, 0),
+    "huge body": struct.pack(">II", 2, 2**32 - 1) + b"{}",
+    "no JSON": struct.pack(">II", 3, 0) + b"abc",
+    "a list": struct.pack(">II", 2, 0) + b"[]",
+    "a number": struct.pack(">II", 1, 0) + b"1",
+    "bad UTF-8": struct.pack(">II", 2, 0) + b"\xff\xfe",
+    "deep": struct.pack(">II", 4096, 0) + b"[" * 4096,
+    "cut off": struct.pack(">II", 4, 100) + b"{}  abc",
+    "HTTP": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "wrong types": struct.pack(">II", 22, 0) + b'{"op": 1, "key": [1]} ',
     "key of a number": struct.pack(">II", 27, 0) + b'{"op":"describe","key":123}',
 }
@@ -286,12 +309,21 @@ def frame(header: bytes, body: bytes = b"") -> bytes:
     return struct.pack(">II", len(header), len(body)) + header + body
 
 
-@pytest.mark.parametrize("reply", [
-    b"", b"\0" * 8, frame(b"[]"), frame(b"{}x"), struct.pack(">II", 2**31, 0), frame(b'{"ok":true}'),
-    frame(b'{"ok":true,"key":"a","alg":"es256"}', b"junk"), frame(b'{"ok":true,"key":1,"alg":"es256"}'),
-    frame(b'{"ok":true,"key":"a","alg":"none"}'),
-    frame(b'{"ok":true,"key":"a","alg":"es256"}', b"-----BEGIN CERTIFICATE-----\nAA"),
-])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"\0" * 8,
+        frame(b"[]"),
+        frame(b"{}x"),
+        struct.pack(">II", 2**31, 0),
+        frame(b'{"ok":true}'),
+        frame(b'{"ok":true,"key":"a","alg":"es256"}', b"junk"),
+        frame(b'{"ok":true,"key":1,"alg":"es256"}'),
+        frame(b'{"ok":true,"key":"a","alg":"none"}'),
+        frame(b'{"ok":true,"key":"a","alg":"es256"}', b"-----BEGIN CERTIFICATE-----\nAA"),
+    ],
+)
 def test_a_service_that_talks_nonsense(reply: bytes) -> None:
     with fake_service(reply) as path, pytest.raises((SignerUnavailableError, SigningRefusedError)):
         SocketSigner.connect(path, timeout_s=5)
@@ -321,6 +353,7 @@ def test_a_service_that_does_not_answer(tmp_path: Path) -> None:
 
 # --- taking the place
 
+
 def test_socket_files(store: Keystore) -> None:
     with running(store.folder) as path:
         with pytest.raises(SignerUnavailableError, match="another signing process"), listening(store.folder, path):
@@ -341,6 +374,7 @@ def test_socket_files(store: Keystore) -> None:
 
 
 # --- as a process
+
 
 @pytest.mark.slow
 def test_spawned(store: Keystore) -> None:
@@ -376,11 +410,22 @@ def test_it_ends_with_its_parent(store: Keystore) -> None:
     """The parent is killed outright, so it cannot say goodbye; the service notices that its standard input ended."""
     path = store.folder.parent / "run" / "orphan.sock"
     parent = subprocess.Popen(
-        [sys.executable, "-c", "\n".join((
-            "import sys, time", "from pathlib import Path", "from keys.service import spawn",
-            "with spawn(Path(sys.argv[1]), Path(sys.argv[2]), timeout_s=60): print('up', flush=True); time.sleep(600)",
-        )), str(store.folder), str(path)],
-        stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(Path(service.__file__).parents[1])},
+        [
+            sys.executable,
+            "-c",
+            "\n".join(
+                (
+                    "import sys, time",
+                    "from pathlib import Path",
+                    "from keys.service import spawn",
+                    "with spawn(Path(sys.argv[1]), Path(sys.argv[2]), timeout_s=60): print('up', flush=True); time.sleep(600)",
+                )
+            ),
+            str(store.folder),
+            str(path),
+        ],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(service.__file__).parents[1])},
     )
     assert parent.stdout is not None
     assert parent.stdout.readline() == b"up\n"

@@ -35,9 +35,14 @@ def forge(leaf: Any, *above: Any, **lies: Any) -> bytes:
     imprint = lies.get("imprint_digest", "sha256")
     content = tsp.TSTInfo(
         {
-            "version": "v1", "policy": "1.2.3", "serial_number": 7, "gen_time": at, "nonce": lies.get("nonce", 5),
+            "version": "v1",
+            "policy": "1.2.3",
+            "serial_number": 7,
+            "gen_time": at,
+            "nonce": lies.get("nonce", 5),
             "message_imprint": {
-                "hash_algorithm": {"algorithm": imprint}, "hashed_message": hashlib.new(imprint, MESSAGE).digest(),
+                "hash_algorithm": {"algorithm": imprint},
+                "hashed_message": hashlib.new(imprint, MESSAGE).digest(),
             },
         }
     ).dump()
@@ -46,25 +51,29 @@ def forge(leaf: Any, *above: Any, **lies: Any) -> bytes:
     attributes = [
         {"type": "content_type", "values": [lies.get("content_type", "tst_info")]},
         {"type": "message_digest", "values": [hashlib.new(digest, lies.get("signed_content", content)).digest()]},
-        {"type": "signing_certificate_v2",
-         "values": [{"certs": [{"hash_algorithm": {"algorithm": "sha256"}, "cert_hash": named}]}]},
+        {
+            "type": "signing_certificate_v2",
+            "values": [{"certs": [{"hash_algorithm": {"algorithm": "sha256"}, "cert_hash": named}]}],
+        },
     ]
     attributes = [item for item in attributes if item["type"] not in lies.get("without", ())]
     signed_attrs = cms.CMSAttributes([*attributes, *lies.get("more", ())])
     scheme, signature = _sign(lies.get("key", leaf.key), signed_attrs.dump(), digest, pss=lies.get("pss", False))
     signer_info = cms.SignerInfo(
         {
-            "version": "v1", "signed_attrs": signed_attrs, "signature": signature, "signature_algorithm": scheme,
+            "version": "v1",
+            "signed_attrs": signed_attrs,
+            "signature": signature,
+            "signature_algorithm": scheme,
             "digest_algorithm": {"algorithm": digest},
             "sid": {"issuer_and_serial_number": {"issuer": signer.issuer, "serial_number": signer.serial_number}},
         }
     )
     signed = cms.SignedData(
         {
-            "version": "v3", "digest_algorithms": [{"algorithm": digest}],
-            "encap_content_info": {
-                "content_type": lies.get("wraps", "tst_info"), "content": core.ParsableOctetString(content)
-            },
+            "version": "v3",
+            "digest_algorithms": [{"algorithm": digest}],
+            "encap_content_info": {"content_type": lies.get("wraps", "tst_info"), "content": core.ParsableOctetString(content)},
             "certificates": [as_asn1(item.certificate) for item in lies.get("carries", (leaf, *above))],
             "signer_infos": [signer_info] * lies.get("signers", 1),
         }
@@ -79,7 +88,8 @@ def _sign(key: Any, data: bytes, digest: str, *, pss: bool) -> tuple[dict[str, A
     if not pss:
         return {"algorithm": "rsassa_pkcs1v15"}, key.sign(data, padding.PKCS1v15(), algorithm)
     parameters = {
-        "hash_algorithm": {"algorithm": digest}, "salt_length": algorithm.digest_size,
+        "hash_algorithm": {"algorithm": digest},
+        "salt_length": algorithm.digest_size,
         "mask_gen_algorithm": {"algorithm": "mgf1", "parameters": {"algorithm": digest}},
     }
     signed = key.sign(data, padding.PSS(padding.MGF1(algorithm), algorithm.digest_size), algorithm)
@@ -136,20 +146,23 @@ def test_trusted_after_the_authority_has_expired(bench: Bench) -> None:
     assert bench.check(forge(bench.leaf), at=bench.lab.now + timedelta(days=9000)).state is TimeState.TRUSTED
 
 
-@pytest.mark.parametrize(("lies", "says"), [
-    ({"signed_content": b"other"}, "changed after signing"),
-    ({"content_type": "data"}, "content type"),
-    ({"wraps": "data"}, "not a time stamp"),
-    ({"without": ["message_digest"]}, "message_digest is missing"),
-    ({"without": ["content_type"]}, "content_type is missing"),
-    ({"without": ["signing_certificate_v2"]}, "names another certificate"),
-    ({"more": [{"type": "content_type", "values": ["tst_info"]}]}, "there twice"),
-    ({"signers": 2}, "exactly one signer"),
-    ({"signers": 0}, "exactly one signer"),
-    ({"digest": "sha1"}, "sha1 is not accepted"),
-    ({"imprint_digest": "sha1"}, "sha1 is not accepted"),
-    ({"imprint_digest": "md5"}, "md5 is not accepted"),
-])
+@pytest.mark.parametrize(
+    ("lies", "says"),
+    [
+        ({"signed_content": b"other"}, "changed after signing"),
+        ({"content_type": "data"}, "content type"),
+        ({"wraps": "data"}, "not a time stamp"),
+        ({"without": ["message_digest"]}, "message_digest is missing"),
+        ({"without": ["content_type"]}, "content_type is missing"),
+        ({"without": ["signing_certificate_v2"]}, "names another certificate"),
+        ({"more": [{"type": "content_type", "values": ["tst_info"]}]}, "there twice"),
+        ({"signers": 2}, "exactly one signer"),
+        ({"signers": 0}, "exactly one signer"),
+        ({"digest": "sha1"}, "sha1 is not accepted"),
+        ({"imprint_digest": "sha1"}, "sha1 is not accepted"),
+        ({"imprint_digest": "md5"}, "md5 is not accepted"),
+    ],
+)
 def test_lies_in_the_structure(bench: Bench, lies: dict[str, Any], says: str) -> None:
     stamp = bench.check(forge(bench.leaf, **lies))
     assert (stamp.state, stamp.at, stamp.tsa, stamp.list_name) == (TimeState.INVALID, None, None, None)
@@ -159,9 +172,11 @@ def test_lies_in_the_structure(bench: Bench, lies: dict[str, Any], says: str) ->
 def test_lies_about_the_signer(bench: Bench) -> None:
     other = bench.lab.issue("tsa", bench.root, **TSA)
     for lies, says in (
-        ({"key": other.key}, "signature does not hold"), ({"names": other}, "names another certificate"),
+        ({"key": other.key}, "signature does not hold"),
+        ({"names": other}, "names another certificate"),
         ({"carries": (other,)}, "certificate of the time stamp's signer is missing"),
-        ({"carries": ()}, "carries no certificate"), ({"carries": (bench.leaf,) * 17}, "far too many"),
+        ({"carries": ()}, "carries no certificate"),
+        ({"carries": (bench.leaf,) * 17}, "far too many"),
     ):
         stamp = bench.check(forge(bench.leaf, **lies))
         assert stamp.state is TimeState.INVALID
@@ -184,13 +199,16 @@ def test_a_stamp_from_the_future(bench: Bench) -> None:
     assert bench.check(token, at=bench.lab.now + timedelta(minutes=2)).state is TimeState.TRUSTED
 
 
-@pytest.mark.parametrize(("changes", "says"), [
-    ({"purposes": [oids.CLAIM_SIGNING]}, "not made for time stamping"),
-    ({"purposes": [oids.TIME_STAMPING, oids.EMAIL_PROTECTION]}, "not made for time stamping alone"),
-    ({"purposes_critical": False}, "critical"),
-    ({"end": timedelta(hours=-2)}, "expired"),
-    ({"start": timedelta(hours=1)}, "valid only from"),
-])
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"purposes": [oids.CLAIM_SIGNING]}, "not made for time stamping"),
+        ({"purposes": [oids.TIME_STAMPING, oids.EMAIL_PROTECTION]}, "not made for time stamping alone"),
+        ({"purposes_critical": False}, "critical"),
+        ({"end": timedelta(hours=-2)}, "expired"),
+        ({"start": timedelta(hours=1)}, "valid only from"),
+    ],
+)
 def test_a_leaf_that_may_not_stamp(bench: Bench, changes: dict[str, Any], says: str) -> None:
     leaf = bench.lab.issue("tsa", bench.root, **(TSA | changes))
     stamp = bench.check(forge(leaf))
@@ -246,6 +264,7 @@ def test_too_large_a_token(bench: Bench) -> None:
 
 
 # --- responses
+
 
 def response(status: dict[str, Any], token: bytes | None = None) -> bytes:
     body: dict[str, Any] = {"status": status}

@@ -29,7 +29,7 @@ STAMPS = [  # file, manifest, state, stamped day, list
     ("pixel-2026-02.jpg", 0, "trusted", "2026-02-08", "C2PA TSA Trust List"),
     ("pixel-2026-02.jpg", 1, "trusted", "2026-02-08", "C2PA TSA Trust List"),
     ("trustnxt.heic", 0, "untrusted", "2025-01-27", None),  # a public TSA on no list; sigTst2 with a whole response in it
-    ("adobe-E-sig-CA.jpg", 0, "invalid", None, None),       # the claim was changed after stamping
+    ("adobe-E-sig-CA.jpg", 0, "invalid", None, None),  # the claim was changed after stamping
     ("adobe-CIE-sig-CA.jpg", 0, "invalid", None, None),
 ]
 

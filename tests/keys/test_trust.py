@@ -23,12 +23,11 @@ from keys.trust import ListKind, TrustList, build_path, bundled
 
 
 def path(lab: Any, leaf: Any, above: Any, *lists: TrustList, kind: ListKind = ListKind.SIGNER, at: Any = None) -> Any:
-    return build_path(
-        leaf.certificate, [item.certificate for item in above], lists, kind=kind, at=at or lab.now
-    )
+    return build_path(leaf.certificate, [item.certificate for item in above], lists, kind=kind, at=at or lab.now)
 
 
 # --- what holds
+
 
 def test_leaf_issuer_root(lab: Any, chain: Any) -> None:
     trust_list = lab.list(chain.root)
@@ -102,6 +101,7 @@ def test_cross_signed_root_expired_on_one_side(lab: Any) -> None:
 
 # --- what does not
 
+
 def refused(lab: Any, leaf: Any, above: Any, *lists: TrustList, says: str, kind: ListKind = ListKind.SIGNER) -> None:
     found = path(lab, leaf, above, *lists, kind=kind)
     assert not found.trusted
@@ -138,18 +138,21 @@ def test_root_not_yet_valid(lab: Any) -> None:
     refused(lab, lab.issue("leaf", root), [], lab.list(root), says="valid only from")
 
 
-@pytest.mark.parametrize(("changes", "says"), [
-    ({"end": timedelta(days=-1)}, "expired on"),
-    ({"start": timedelta(days=1)}, "valid only from"),
-    ({"ca": False}, "is not a CA"),
-    ({"ca": None}, "is not a CA"),
-    ({"usage": "D"}, "may not sign certificates"),
-    ({"purposes": [oids.TIME_STAMPING]}, "not made to issue for this purpose"),
-    ({"purposes": ["1.3.6.1.5.5.7.3.2"]}, "not made to issue for this purpose"),
-    ({"extra": [(x509.PolicyConstraints(0, None), True)]}, "critical extension we do not know"),
-    ({"extra": [(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"), True)]}, "(1.2.3.4)"),
-    ({"digest": hashes.SHA3_256()}, "sha3-256"),
-])
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"end": timedelta(days=-1)}, "expired on"),
+        ({"start": timedelta(days=1)}, "valid only from"),
+        ({"ca": False}, "is not a CA"),
+        ({"ca": None}, "is not a CA"),
+        ({"usage": "D"}, "may not sign certificates"),
+        ({"purposes": [oids.TIME_STAMPING]}, "not made to issue for this purpose"),
+        ({"purposes": ["1.3.6.1.5.5.7.3.2"]}, "not made to issue for this purpose"),
+        ({"extra": [(x509.PolicyConstraints(0, None), True)]}, "critical extension we do not know"),
+        ({"extra": [(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"), True)]}, "(1.2.3.4)"),
+        ({"digest": hashes.SHA3_256()}, "sha3-256"),
+    ],
+)
 def test_faulty_intermediate(lab: Any, changes: dict[str, Any], says: str) -> None:
     root = lab.ca("root")
     issuer = lab.ca("issuer", root, **changes)
@@ -157,18 +160,21 @@ def test_faulty_intermediate(lab: Any, changes: dict[str, Any], says: str) -> No
     refused(lab, leaf, [issuer], lab.list(root), says=says)
 
 
-@pytest.mark.parametrize(("changes", "says"), [
-    ({"end": timedelta(days=-1, hours=23)}, "expired on"),
-    ({"start": timedelta(hours=1)}, "valid only from"),
-    ({"ca": True}, "is a CA"),
-    ({"usage": "N"}, "lacks digitalSignature"),
-    ({"usage": "E"}, "lacks digitalSignature"),
-    ({"purposes": None}, "none of the purposes"),
-    ({"purposes": [oids.ANY_PURPOSE]}, "none of the purposes"),
-    ({"purposes": [oids.EMAIL_PROTECTION]}, "none of the purposes"),
-    ({"purposes": [oids.TIME_STAMPING]}, "none of the purposes"),
-    ({"extra": [(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b""), True)]}, "(1.2.3.4)"),
-])
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"end": timedelta(days=-1, hours=23)}, "expired on"),
+        ({"start": timedelta(hours=1)}, "valid only from"),
+        ({"ca": True}, "is a CA"),
+        ({"usage": "N"}, "lacks digitalSignature"),
+        ({"usage": "E"}, "lacks digitalSignature"),
+        ({"purposes": None}, "none of the purposes"),
+        ({"purposes": [oids.ANY_PURPOSE]}, "none of the purposes"),
+        ({"purposes": [oids.EMAIL_PROTECTION]}, "none of the purposes"),
+        ({"purposes": [oids.TIME_STAMPING]}, "none of the purposes"),
+        ({"extra": [(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b""), True)]}, "(1.2.3.4)"),
+    ],
+)
 @pytest.mark.parametrize("as_anchor", [False, True])
 def test_faulty_leaf_even_as_its_own_anchor(lab: Any, changes: dict[str, Any], says: str, as_anchor: bool) -> None:
     root = lab.ca("root")
@@ -239,12 +245,15 @@ def test_tolerated_purpose_of_a_ca_only_where_the_list_says_so(lab: Any) -> None
     assert path(lab, leaf, [issuer], lab.list(root, ca_ekus=frozenset({oids.ADOBE_ISSUING}))).trusted
 
 
-@pytest.mark.parametrize(("purposes", "critical", "says"), [
-    ([oids.TIME_STAMPING], False, "does not mark its purpose critical"),
-    ([oids.TIME_STAMPING, oids.CLAIM_SIGNING], True, "not made for time stamping alone"),
-    ([oids.ANY_PURPOSE], True, "not made for time stamping alone"),
-    (None, True, "not made for time stamping alone"),
-])
+@pytest.mark.parametrize(
+    ("purposes", "critical", "says"),
+    [
+        ([oids.TIME_STAMPING], False, "does not mark its purpose critical"),
+        ([oids.TIME_STAMPING, oids.CLAIM_SIGNING], True, "not made for time stamping alone"),
+        ([oids.ANY_PURPOSE], True, "not made for time stamping alone"),
+        (None, True, "not made for time stamping alone"),
+    ],
+)
 def test_time_stamp_leaf_has_one_critical_purpose(lab: Any, purposes: Any, critical: bool, says: str) -> None:
     root = lab.ca("root")
     leaf = lab.issue("tsa", root, purposes=purposes, purposes_critical=critical)
@@ -259,6 +268,7 @@ def test_time_stamp_leaf(lab: Any) -> None:
 
 
 # --- hostile bags of certificates
+
 
 def test_a_loop_ends(lab: Any) -> None:
     a, b = lab.ca("a"), lab.ca("b")
@@ -287,6 +297,7 @@ def test_long_path_is_cut_off(lab: Any) -> None:
 
 # --- name constraints
 
+
 def constrained(lab: Any, permitted: Any = None, excluded: Any = None, *, critical: bool = True) -> Any:
     return lab.ca("root", extra=[(x509.NameConstraints(permitted, excluded), critical)])
 
@@ -295,8 +306,11 @@ def test_names_outside_the_constraints(lab: Any) -> None:
     ours = x509.DirectoryName(x509.Name([x509.NameAttribute(x509.oid.NameOID.COUNTRY_NAME, "ZZ")]))
     theirs = x509.DirectoryName(x509.Name([x509.NameAttribute(x509.oid.NameOID.COUNTRY_NAME, "YY")]))
     for root, holds in (
-        (constrained(lab, [ours]), True), (constrained(lab, [theirs]), False), (constrained(lab, None, [ours]), False),
-        (constrained(lab, [ours, theirs]), True), (constrained(lab, [theirs], critical=False), False),
+        (constrained(lab, [ours]), True),
+        (constrained(lab, [theirs]), False),
+        (constrained(lab, None, [ours]), False),
+        (constrained(lab, [ours, theirs]), True),
+        (constrained(lab, [theirs], critical=False), False),
     ):
         found = path(lab, lab.issue("leaf", root), [], lab.list(root))
         assert found.trusted is holds, found.reason
@@ -313,19 +327,22 @@ def test_constraints_reach_through_intermediates(lab: Any) -> None:
     refused(lab, outside, [issuer], lab.list(root), says="does not allow the name a@evil.example")
 
 
-@pytest.mark.parametrize(("tree", "name", "holds"), [
-    (x509.DNSName("example.org"), x509.DNSName("a.EXAMPLE.org"), True),
-    (x509.DNSName("example.org"), x509.DNSName("badexample.org"), False),
-    (x509.RFC822Name("example.org"), x509.RFC822Name("a@sub.example.org"), False),
-    (x509.RFC822Name(".example.org"), x509.RFC822Name("a@sub.example.org"), True),
-    (x509.RFC822Name("a@example.org"), x509.RFC822Name("b@example.org"), False),
-    (x509.UniformResourceIdentifier(".example.org"), x509.UniformResourceIdentifier("https://x.example.org/y"), True),
-    (x509.UniformResourceIdentifier("example.org"), x509.UniformResourceIdentifier("https://x.example.org/"), False),
-    (x509.UniformResourceIdentifier("example.org"), x509.UniformResourceIdentifier("urn:uuid:1"), False),
-    (x509.IPAddress(ip_network("10.0.0.0/8")), x509.IPAddress(ip_address("10.1.2.3")), True),
-    (x509.IPAddress(ip_network("10.0.0.0/8")), x509.IPAddress(ip_address("11.1.2.3")), False),
-    (x509.DNSName("example.org"), x509.RFC822Name("a@other.example"), True),  # another kind is not constrained
-])
+@pytest.mark.parametrize(
+    ("tree", "name", "holds"),
+    [
+        (x509.DNSName("example.org"), x509.DNSName("a.EXAMPLE.org"), True),
+        (x509.DNSName("example.org"), x509.DNSName("badexample.org"), False),
+        (x509.RFC822Name("example.org"), x509.RFC822Name("a@sub.example.org"), False),
+        (x509.RFC822Name(".example.org"), x509.RFC822Name("a@sub.example.org"), True),
+        (x509.RFC822Name("a@example.org"), x509.RFC822Name("b@example.org"), False),
+        (x509.UniformResourceIdentifier(".example.org"), x509.UniformResourceIdentifier("https://x.example.org/y"), True),
+        (x509.UniformResourceIdentifier("example.org"), x509.UniformResourceIdentifier("https://x.example.org/"), False),
+        (x509.UniformResourceIdentifier("example.org"), x509.UniformResourceIdentifier("urn:uuid:1"), False),
+        (x509.IPAddress(ip_network("10.0.0.0/8")), x509.IPAddress(ip_address("10.1.2.3")), True),
+        (x509.IPAddress(ip_network("10.0.0.0/8")), x509.IPAddress(ip_address("11.1.2.3")), False),
+        (x509.DNSName("example.org"), x509.RFC822Name("a@other.example"), True),  # another kind is not constrained
+    ],
+)
 def test_permitted_trees(lab: Any, tree: Any, name: Any, holds: bool) -> None:
     root = constrained(lab, [tree])
     leaf = lab.issue("leaf", root, extra=[(x509.SubjectAlternativeName([name]), False)])
@@ -346,6 +363,7 @@ def test_constraint_of_unknown_kind(lab: Any) -> None:
 
 # --- lists
 
+
 def test_a_list_is_whole_or_an_error(lab: Any, chain: Any) -> None:
     pem = chain.root.certificate.public_bytes(Encoding.PEM)
 
@@ -358,7 +376,9 @@ def test_a_list_is_whole_or_an_error(lab: Any, chain: Any) -> None:
         with pytest.raises(TrustListError):
             read(text)
     for changes in (
-        {"ekus": frozenset()}, {"ekus": frozenset({oids.ANY_PURPOSE})}, {"kind": ListKind.TSA, "allowed_pem": pem},
+        {"ekus": frozenset()},
+        {"ekus": frozenset({oids.ANY_PURPOSE})},
+        {"kind": ListKind.TSA, "allowed_pem": pem},
         {"kind": ListKind.TSA, "ekus": frozenset({oids.CLAIM_SIGNING})},
     ):
         with pytest.raises(TrustListError):
@@ -371,9 +391,7 @@ def test_any_bytes_are_a_list_or_our_error(text: bytes) -> None:
     framed = b"-----BEGIN CERTIFICATE-----\n" + text + b"\n-----END CERTIFICATE-----\n"
     for candidate in (text, framed):
         with contextlib.suppress(TrustListError):
-            TrustList.from_pem(
-                candidate, kind=ListKind.SIGNER, name="n", uri="u", date=date(2026, 1, 1), source="s"
-            )
+            TrustList.from_pem(candidate, kind=ListKind.SIGNER, name="n", uri="u", date=date(2026, 1, 1), source="s")
 
 
 def test_bundled_lists() -> None:
@@ -385,7 +403,10 @@ def test_bundled_lists() -> None:
     assert signer.ekus == {oids.CLAIM_SIGNING}
     assert tsa.ekus == interim_tsa.ekus == {oids.TIME_STAMPING}
     assert interim.ekus == {
-        oids.CLAIM_SIGNING, oids.EMAIL_PROTECTION, oids.DOCUMENT_SIGNING, oids.MICROSOFT_C2PA,
+        oids.CLAIM_SIGNING,
+        oids.EMAIL_PROTECTION,
+        oids.DOCUMENT_SIGNING,
+        oids.MICROSOFT_C2PA,
     }
     assert signer.date > interim.date
     assert not any(item.development for item in bundled())
@@ -395,17 +416,21 @@ def test_bundled_lists() -> None:
 
 # --- corpus: whom the real lists reach, at the stamped or given time
 
-@pytest.mark.parametrize(("file", "at", "list_name"), [
-    ("pixel-2026-02.jpg", (2026, 2, 8), "C2PA Trust List"),
-    ("dalle.webp", (2024, 3, 8), "Interim trust list (frozen)"),
-    ("adobe-2024.pdf", (2023, 11, 27), "Interim trust list (frozen)"),
-    ("truepic-2023-camera.jpg", (2023, 2, 12), "Interim trust list (frozen)"),
-    ("pixel-2026-02.jpg", (2027, 2, 8), None),  # the leaf ended on 2026-11-26
-    ("dalle.webp", (2026, 11, 21), None),
-    ("ebu-sony-cawg.mp4", (2026, 1, 26), None),  # a mail certificate of a public CA that is on no signer list
-    ("ms-expired-with-timestamp.jpg", (2024, 5, 30), None),
-    ("dev_signed.jpg", (2026, 11, 21), None),
-])
+
+@pytest.mark.parametrize(
+    ("file", "at", "list_name"),
+    [
+        ("pixel-2026-02.jpg", (2026, 2, 8), "C2PA Trust List"),
+        ("dalle.webp", (2024, 3, 8), "Interim trust list (frozen)"),
+        ("adobe-2024.pdf", (2023, 11, 27), "Interim trust list (frozen)"),
+        ("truepic-2023-camera.jpg", (2023, 2, 12), "Interim trust list (frozen)"),
+        ("pixel-2026-02.jpg", (2027, 2, 8), None),  # the leaf ended on 2026-11-26
+        ("dalle.webp", (2026, 11, 21), None),
+        ("ebu-sony-cawg.mp4", (2026, 1, 26), None),  # a mail certificate of a public CA that is on no signer list
+        ("ms-expired-with-timestamp.jpg", (2024, 5, 30), None),
+        ("dev_signed.jpg", (2026, 11, 21), None),
+    ],
+)
 def test_corpus_signers(signatures: Any, file: str, at: tuple[int, int, int], list_name: str | None) -> None:
     leaf, *above = signatures(file)[-1].certificates
     found = build_path(leaf, above, bundled(), kind=ListKind.SIGNER, at=datetime(*at, 20, tzinfo=UTC))

@@ -52,11 +52,10 @@ def openssl(*arguments: str | Path, ok: bool = True) -> str:
 
 # --- openssl
 
+
 @pytest.mark.parametrize("digest", ["sha256", "sha384", "sha512"])
 @pytest.mark.parametrize("certificates", [True, False])
-def test_openssl_asks_and_accepts(
-    authority: Authority, lab: Any, tmp_path: Path, digest: str, certificates: bool
-) -> None:
+def test_openssl_asks_and_accepts(authority: Authority, lab: Any, tmp_path: Path, digest: str, certificates: bool) -> None:
     data, query, reply, root, leaf = (tmp_path / name for name in ("data", "q.tsq", "r.tsr", "root.pem", "leaf.pem"))
     data.write_bytes(MESSAGE)
     root.write_bytes(authority.root.certificate.public_bytes(Encoding.PEM))
@@ -89,13 +88,16 @@ ess_cert_id_alg = {ess}
 """
 
 
-@pytest.mark.parametrize(("alg", "digest", "ess", "embedded"), [
-    ("es256", "sha256", "sha256", True), ("es384", "sha384", "sha1", True), ("ps256", "sha512", "sha256", True),
-    ("es256", "sha256", "sha256", False),
-])
-def test_we_accept_what_openssl_stamps(
-    lab: Any, tmp_path: Path, alg: str, digest: str, ess: str, embedded: bool
-) -> None:
+@pytest.mark.parametrize(
+    ("alg", "digest", "ess", "embedded"),
+    [
+        ("es256", "sha256", "sha256", True),
+        ("es384", "sha384", "sha1", True),
+        ("ps256", "sha512", "sha256", True),
+        ("es256", "sha256", "sha256", False),
+    ],
+)
+def test_we_accept_what_openssl_stamps(lab: Any, tmp_path: Path, alg: str, digest: str, ess: str, embedded: bool) -> None:
     root = lab.ca("root")
     leaf = lab.issue("tsa", root, alg=alg, purposes=[oids.TIME_STAMPING], purposes_critical=True)
     (tmp_path / "leaf.pem").write_bytes(leaf.certificate.public_bytes(Encoding.PEM))
@@ -117,6 +119,7 @@ def test_we_accept_what_openssl_stamps(
 
 
 # --- the responder
+
 
 def respond(authority: Authority, lab: Any, change: Callable[[Any], None] = lambda _: None, **options: Any) -> bytes:
     asked = tsp.TimeStampReq.load(request(MESSAGE, nonce=7))
@@ -141,14 +144,17 @@ def set_digest(name: str, size: int) -> Callable[[Any], None]:
     return change
 
 
-@pytest.mark.parametrize(("change", "failure"), [
-    (set_digest("sha1", 20), "bad_alg"),
-    (set_digest("md5", 16), "bad_alg"),
-    (set_digest("sha256", 31), "bad_data_format"),
-    (lambda asked: asked.__setitem__("req_policy", "1.2.3"), "unaccepted_policy"),
-    (lambda asked: asked.__setitem__("extensions", [{"extn_id": "1.2.3", "extn_value": b"x"}]), "unaccepted_extensions"),
-    (lambda asked: asked.__setitem__("version", 2), "bad_request"),
-])
+@pytest.mark.parametrize(
+    ("change", "failure"),
+    [
+        (set_digest("sha1", 20), "bad_alg"),
+        (set_digest("md5", 16), "bad_alg"),
+        (set_digest("sha256", 31), "bad_data_format"),
+        (lambda asked: asked.__setitem__("req_policy", "1.2.3"), "unaccepted_policy"),
+        (lambda asked: asked.__setitem__("extensions", [{"extn_id": "1.2.3", "extn_value": b"x"}]), "unaccepted_extensions"),
+        (lambda asked: asked.__setitem__("version", 2), "bad_request"),
+    ],
+)
 def test_refusals(authority: Authority, lab: Any, change: Callable[[Any], None], failure: str) -> None:
     with pytest.raises(TimeStampError) as caught:
         parse_response(respond(authority, lab, change))
@@ -189,6 +195,7 @@ def test_mutated_requests_get_a_response(authority: Authority, lab: Any, data: A
 
 # --- over HTTP
 
+
 def test_served_asked_and_probed(lab: Any) -> None:
     authority = Authority(lab)
     with serve(authority.tsa) as url:
@@ -200,12 +207,15 @@ def test_served_asked_and_probed(lab: Any) -> None:
     assert not probe(url, 1)
 
 
-@pytest.mark.parametrize(("headers", "body"), [
-    ({"Content-Type": "text/plain"}, b"x"),
-    ({"Content-Type": "application/timestamp-query"}, b"x" * 5000),
-    ({"Content-Type": "application/timestamp-query", "Content-Length": "-1"}, b""),
-    ({"Content-Type": "application/timestamp-query", "Content-Length": "zz"}, b""),
-])
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"Content-Type": "text/plain"}, b"x"),
+        ({"Content-Type": "application/timestamp-query"}, b"x" * 5000),
+        ({"Content-Type": "application/timestamp-query", "Content-Length": "-1"}, b""),
+        ({"Content-Type": "application/timestamp-query", "Content-Length": "zz"}, b""),
+    ],
+)
 def test_the_server_refuses_other_things(authority: Authority, headers: dict[str, str], body: bytes) -> None:
     with serve(authority.tsa) as url:
         port = int(url.rsplit(":", 1)[1].rstrip("/"))
@@ -248,17 +258,18 @@ def lying(authority: Authority, change: Callable[[Any], None], shift: timedelta 
     return body
 
 
-@pytest.mark.parametrize(("change", "shift", "says"), [
-    (lambda asked: asked.__setitem__("nonce", 1), timedelta(0), "another nonce"),
-    (lambda asked: asked.__setitem__("nonce", None), timedelta(0), "another nonce"),
-    (set_digest("sha256", 32), timedelta(0), "made for other content"),
-    (lambda asked: asked.__setitem__("cert_req", False), timedelta(0), "no certificate"),
-    (lambda _: None, timedelta(hours=-1), "clock says"),
-    (lambda _: None, timedelta(hours=1), "yet to come"),
-])
-def test_lying_authorities(
-    authority: Authority, change: Callable[[Any], None], shift: timedelta, says: str
-) -> None:
+@pytest.mark.parametrize(
+    ("change", "shift", "says"),
+    [
+        (lambda asked: asked.__setitem__("nonce", 1), timedelta(0), "another nonce"),
+        (lambda asked: asked.__setitem__("nonce", None), timedelta(0), "another nonce"),
+        (set_digest("sha256", 32), timedelta(0), "made for other content"),
+        (lambda asked: asked.__setitem__("cert_req", False), timedelta(0), "no certificate"),
+        (lambda _: None, timedelta(hours=-1), "clock says"),
+        (lambda _: None, timedelta(hours=1), "yet to come"),
+    ],
+)
+def test_lying_authorities(authority: Authority, change: Callable[[Any], None], shift: timedelta, says: str) -> None:
     with http_server(200, lying(authority, change, shift)) as url:
         with pytest.raises(TimeStampError, match=says):
             ask(url, MESSAGE, nonce=12345, at=datetime.now(UTC), timeout_s=5)
@@ -273,19 +284,35 @@ def test_an_authority_with_a_signing_certificate_is_not_trusted(lab: Any) -> Non
     assert check_token(token, MESSAGE, [wrong.list], at=datetime.now(UTC)).state is TimeState.UNTRUSTED
 
 
-@pytest.mark.parametrize(("status", "body", "says"), [
-    (404, b"", "HTTP 404"), (302, b"", "HTTP 302"), (200, b"<html>", "no time stamp response"), (200, b"", "no time stamp"),
-    (200, b"x" * 70_000, "65537 bytes"),
-])
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (404, b"", "HTTP 404"),
+        (302, b"", "HTTP 302"),
+        (200, b"<html>", "no time stamp response"),
+        (200, b"", "no time stamp"),
+        (200, b"x" * 70_000, "65537 bytes"),
+    ],
+)
 def test_answers_that_are_none(status: int, body: bytes, says: str) -> None:
     with http_server(status, lambda _: body) as url, pytest.raises(TimeStampError, match=says):
         ask(url, MESSAGE, nonce=1, at=datetime.now(UTC), timeout_s=5)
 
 
-@pytest.mark.parametrize("url", [
-    "", "ftp://127.0.0.1/", "http://", "http://127.0.0.1:99999/", "http://[::1/", "file:///etc/passwd",
-    "http://127.0.0.1:1/", "http://127.0.0.1:1/\r\nX: y", "http://nowhere.invalid/",
-])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://127.0.0.1/",
+        "http://",
+        "http://127.0.0.1:99999/",
+        "http://[::1/",
+        "file:///etc/passwd",
+        "http://127.0.0.1:1/",
+        "http://127.0.0.1:1/\r\nX: y",
+        "http://nowhere.invalid/",
+    ],
+)
 def test_addresses_that_lead_nowhere(url: str) -> None:
     with pytest.raises(TimeStampError):
         ask(url, MESSAGE, nonce=1, at=datetime.now(UTC), timeout_s=2)

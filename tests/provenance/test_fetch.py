@@ -67,7 +67,7 @@ def test_loopback_only_when_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://x/", "file:///etc/passwd", "http:///x", "//x", "", "http://a:b@1.1.1.1/", "http://x:99999/", "http://x/\r\nHost: y", "http://[::1"]
+    "url", ["ftp://x/", "file:///etc/passwd", "http:///x", "//x", "", "http://a:b@1.1.1.1/", "http://x:99999/", "http://x/\r\nHost: y", "http://[::1"]  # noqa: E501 - one list of addresses
 )  # fmt: skip
 def test_addresses_that_are_none(url: str) -> None:
     with pytest.raises(FetchError, match="no plain http"):
@@ -121,6 +121,7 @@ def test_long_and_slow_answers() -> None:
 
 def test_it_is_no_http() -> None:
     with socket.create_server(("127.0.0.1", 0)) as door:
+
         def rubbish() -> None:
             connection, _ = door.accept()
             connection.recv(1000)

@@ -48,7 +48,7 @@ def test_unmarked_pictures_score_like_a_normal_and_decode_to_nothing() -> None:
     word = rng.integers(0, 2, code.RATE * 80, dtype=np.uint8)
     need = math.log(image.P_FALSE / image.READINGS) - 64 * math.log(2)
     scores = []
-    for trial in range(600):
+    for trial in range(160):
         layout = lattice(rng.bytes(32))
         white = whiten(scenery(256, 256, seed=trial % 20).astype(np.float32)[..., 1])
         sums = gather(despread(white, layout.carriers, np.diag([1.1, 1.1, 1.0])), layout)
@@ -57,5 +57,5 @@ def test_unmarked_pictures_score_like_a_normal_and_decode_to_nothing() -> None:
         if trial % 4 == 0:
             bits = next(code.decode(np.bincount(layout.order, soft, word.size).astype(np.float32)))
             assert log_chance(soft, 1 - 2 * code.encode(bits)[layout.order].astype(np.float32)) > need
-    assert abs(float(np.mean(scores))) < 0.2
-    assert 0.9 < float(np.std(scores)) < 1.1
+    assert abs(float(np.mean(scores))) < 0.35
+    assert 0.8 < float(np.std(scores)) < 1.2

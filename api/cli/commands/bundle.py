@@ -15,9 +15,7 @@ from api.cli.terminal import Terminal
 @click.argument("asset", metavar="ASSET|FILE")
 @click.option("-o", "--output", type=PATH, required=True, help="The bundle to write, a ZIP file; replaced if it exists.")
 @click.option("--no-media", is_flag=True, help="Leave the file itself out, with its digest alone in the bundle.")
-@click.option(
-    "--checkpoint", "held", type=PATH, multiple=True, help="One that the reader holds: growth from it is proven."
-)
+@click.option("--checkpoint", "held", type=PATH, multiple=True, help="One that the reader holds: growth from it is proven.")
 def command(terminal: Terminal, home: Path | None, asset: str, output: Path, no_media: bool, held: tuple[Path, ...]) -> int:
     """Write media, manifests, entries with their proofs, certificates, trust lists and the verdict into one file.
 

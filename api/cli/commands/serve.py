@@ -41,8 +41,10 @@ def command(terminal: Terminal, home: Path | None, host: str, port: int) -> int:
         else:
             terminal.line(f"Serving on {address} (Ctrl-C stops)")
         if not local:
-            terminal.note("note: this listens beyond this machine, in plain HTTP; put a proxy with TLS in front. "
-                "Callers need a key: colophon api-key new")
+            terminal.note(
+                "note: this listens beyond this machine, in plain HTTP; put a proxy with TLS in front. "
+                "Callers need a key: colophon api-key new"
+            )
         logs.begin(level=logging.WARNING if sys.stderr.isatty() else logging.INFO)  # a person needs no line a request
         server = uvicorn.Server(
             uvicorn.Config(app, log_config=None, server_header=False, access_log=False, timeout_graceful_shutdown=_PATIENCE_S)
