@@ -172,6 +172,8 @@ def _stamping(tsa_url: str) -> c2pa.Context:
 def _gather(reader: c2pa.Reader) -> Credential:
     report = json.loads(reader.json())
     active = report["active_manifest"]
+    if active not in report["manifests"]:  # a damaged store can leave the reader with nothing but its name
+        raise ValueError(f"the active manifest {active} is not in the store")
     store = _sub_store(reader, active)
     parts = manifests(store)
     ancestors: dict[str, Results] = {}

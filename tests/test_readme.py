@@ -61,7 +61,7 @@ def test_its_commands_exist() -> None:
     from api.cli.app import colophon
 
     known = set(colophon.list_commands(click.Context(colophon)))
-    used = set(re.findall(r"^(?:\$ )?colophon (\w+)", README, re.MULTILINE)) | set(re.findall(r"· colophon (\w+)", README))
+    used = set(re.findall(r"^(?:\$ )?colophon ([\w-]+)", README, re.MULTILINE)) | set(re.findall(r"· colophon ([\w-]+)", README))
     assert used
     assert used <= known
 

@@ -95,9 +95,12 @@ def _timed(work):  # type: ignore[no-untyped-def]  # any result
     return result, time.process_time() - start
 
 
-def print_ladder(photos: list[Path], ladder: str) -> None:
+def measure_all(photos: list[Path], ladder: str) -> list[Result]:
     with ProcessPoolExecutor(2) as pool:
-        results = list(pool.map(measure, photos, [ladder] * len(photos)))
+        return list(pool.map(measure, photos, [ladder] * len(photos)))
+
+
+def print_ladder(results: list[Result], ladder: str) -> None:
     print("| photo | pixels | PSNR dB | SSIM | embed s | unmarked s | not read after |\n|---|---|---|---|---|---|---|")
     for r in results:
         missed = ", ".join(name for name, (exact, _) in r.steps.items() if not exact) or "–"
@@ -162,7 +165,7 @@ def main() -> None:
     if options.chance:
         print_chance(photos, options.chance)
     else:
-        print_ladder(photos, options.ladder)
+        print_ladder(measure_all(photos, options.ladder), options.ladder)
 
 
 if __name__ == "__main__":

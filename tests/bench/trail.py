@@ -44,19 +44,19 @@ def main() -> None:
     asked.add_argument("--postgresql", action="store_true", help="a real server, started for this run")
     asked.add_argument("--curve", action="store_true", help="proofs and bytes at 10^4, 10^5 and --entries")
     options = asked.parse_args()
-    print(table(options.entries, [int(n) for n in options.writers.split(",")], options.postgresql, options.curve))
+    writers = [int(n) for n in options.writers.split(",")]
+    print("| What | Figure | Compared with |\n|---|---|---|")
+    for what, figure, peer in rows(options.entries, writers, options.postgresql, options.curve):
+        print(f"| {what} | {figure} | {peer} |", flush=True)
 
 
-def table(entries: int, writers: list[int], postgresql: bool, curve: bool) -> str:
-    """A Markdown table."""
-    rows: list[Row] = []
+def rows(entries: int, writers: list[int], postgresql: bool, curve: bool) -> Iterator[Row]:
+    """The rows of a table, as they are measured."""
     with tempfile.TemporaryDirectory() as folder:
         for name, url in _databases(Path(folder), postgresql):
-            rows += [(f"{name}: {what}", figure, peer) for what, figure, peer in _appends(url, Path(folder), writers)]
             sizes = [10_000, 100_000, entries] if curve else [entries]
-            rows += [(f"{name}: {what}", figure, peer) for what, figure, peer in _growth(url, Path(folder), sizes)]
-    head = ["| What | Figure | Compared with |", "|---|---|---|"]
-    return "\n".join(head + [f"| {what} | {figure} | {peer} |" for what, figure, peer in rows])
+            for what, figure, peer in itertools.chain(_appends(url, Path(folder), writers), _growth(url, Path(folder), sizes)):
+                yield f"{name}: {what}", figure, peer
 
 
 def _databases(folder: Path, postgresql: bool) -> Iterator[tuple[str, Callable[[], str]]]:

@@ -148,3 +148,19 @@ def test_a_folder_and_a_missing_file(desk: Desk, tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "absent.jpg"):
         with pytest.raises(InputError):
             verify(path, desk, at=AT)
+
+
+def test_a_store_that_lost_its_active_manifest(corpus: Path, desk: Desk, tmp_path: Path) -> None:
+    """One bit, and the reader reports an active manifest that it does not have."""
+    data = bytearray((corpus / "c2pa" / "adobe-C.jpg").read_bytes())
+    data[data.index(b"c2pa.actions") + 60] ^= 1
+    path = tmp_path / "hurt.jpg"
+    for bit in range(8):
+        data[data.index(b"c2pa.actions") + 60] ^= 1 << bit
+        path.write_bytes(data)
+        assert verify(path, desk, at=AT, marks=False).verdict.status in (
+            Status.INVALID,
+            Status.ALTERED,
+            Status.UNKNOWN,
+            Status.VALID,
+        )
