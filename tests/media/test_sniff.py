@@ -98,6 +98,7 @@ def test_bytes_tell_the_type(case: str) -> None:
         (zipped(a=b""), "letter.docx", KNOWN["docx"][1]),
         (b"<drawing/>", "logo.svg", "image/svg+xml"),
     ],
+    ids=["nef", "arw", "m4a", "docx", "svg"],  # not from the bytes: an archive holds the second it was made in
 )
 def test_names_break_ties(head: bytes, name: str, expected: str) -> None:
     assert sniff(head, name) == expected
