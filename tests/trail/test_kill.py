@@ -23,7 +23,7 @@ from provenance.trail.checkpoint import open_checkpoint, parse_checkpoint
 from provenance.trail.note import parse_note
 from provenance.trail.sequencer import log_keys
 from provenance.trail.tile import Builder
-from provenance.trail.tree import consistent, leaf_hash
+from provenance.trail.tree import EMPTY_ROOT, consistent, leaf_hash
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("COLOPHON_KILLS", "6"))
@@ -106,7 +106,8 @@ def _require_sound(engine: Engine, log: Log, acknowledged: list[int], receipts: 
     assert len(numbers) == entries
     assert len(acknowledged) > KILLS
     assert set(acknowledged) <= known
-    builder, full, roots = Builder(), {}, {}
+    builder, full = Builder(), {}
+    roots = {0: EMPTY_ROOT}  # a log that is served before its first entry has signed that it is empty
     sizes = {note.size for note in notes}
     for entry in log.entries(0, len(numbers)):
         full |= {(t.level, t.number): (t.hashes, t.root.hex()) for t in builder.append(leaf_hash(entry.body))}
