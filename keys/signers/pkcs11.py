@@ -7,7 +7,7 @@ own attribute `x-chain-path`. The PIN comes from the file of `pin-source`, reada
 variable COLOPHON_PKCS11_PIN; `pin-value` in a URI is refused, since URIs end up in settings, logs and process lists.
 
 One session, used by one thread at a time; after the module lost it (token pulled, HSM restarted) it is opened anew once.
-Needs python-pkcs11, which is not part of the ordinary installation.
+Needs python-pkcs11, which is the extra `hsm`.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ class Pkcs11Signer:
                 return self._sign(data)
 
     def _sign(self, data: bytes) -> bytes:
-        import pkcs11  # type: ignore[import-not-found,unused-ignore]  # an extra
-        from pkcs11 import MGF, Mechanism  # type: ignore[import-not-found,unused-ignore]
+        import pkcs11  # an extra
+        from pkcs11 import MGF, Mechanism
 
         row = ALGORITHMS[self.alg]
         try:
@@ -149,16 +149,14 @@ class Pkcs11Signer:
         try:
             import pkcs11
         except ImportError as error:
-            raise UnknownSignerError(self._uri.text, "needs python-pkcs11: pip install python-pkcs11") from error
+            raise UnknownSignerError(self._uri.text, "needs python-pkcs11: install colophon[hsm]") from error
         wanted = self._uri.attributes
         module = wanted.get("module-path")
         if module is None:
             raise UnknownSignerError(self._uri.text, "names no module: give module-path=")
         pin = self._uri.pin()
         try:
-            library = pkcs11.lib(module)
-            tokens = library.get_tokens(**{n: v for n, v in (("token_label", wanted.get("token")),) if v is not None})
-            matching = [t for t in tokens if _fits_token(t, wanted)]
+            matching = [t for t in pkcs11.lib(module).get_tokens(token_label=wanted.get("token")) if _fits_token(t, wanted)]
             if len(matching) != 1:
                 raise UnknownSignerError(self._uri.text, "more than one token fits" if matching else "no such token")
             session = _session(matching[0], pin, pkcs11)
@@ -166,8 +164,12 @@ class Pkcs11Signer:
             keys = list(session.get_objects(search))
         except (pkcs11.exceptions.PinIncorrect, pkcs11.exceptions.PinLenRange, pkcs11.exceptions.PinInvalid) as error:
             raise SigningRefusedError("pin", "the token's PIN is wrong") from error
-        except pkcs11.exceptions.PinLocked as error:
-            raise SigningRefusedError("locked", "the token is locked after too many wrong PINs") from error
+        except (pkcs11.exceptions.PinLocked, pkcs11.exceptions.PinExpired) as error:
+            raise SigningRefusedError(
+                "locked", f"the token is locked ({_name(error)}); its security officer can unlock it"
+            ) from error
+        except pkcs11.exceptions.UserPinNotInitialized as error:
+            raise SigningRefusedError("pin", "the token has no user PIN yet") from error
         except (pkcs11.exceptions.PKCS11Error, RuntimeError, OSError) as error:
             raise SignerUnavailableError(module, _name(error)) from error
         if len(keys) != 1:

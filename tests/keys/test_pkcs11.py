@@ -1,4 +1,4 @@
-"""Keys in a module, on a real SoftHSM2; its tests are skipped, loudly, where it or python-pkcs11 is absent."""
+"""Keys in a module, on a real SoftHSM2; its tests are skipped, loudly, where it is absent."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pkcs11
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -26,10 +27,9 @@ ALGORITHMS = ("es256", "es384", "ps256", "ed25519")
 @pytest.fixture(scope="module")
 def token(tmp_path_factory: pytest.TempPathFactory, lab: Any) -> Iterator[str]:
     """URI of a token that holds one key of each kind, its PIN in a file; gives everything but the key's name."""
-    pytest.importorskip("pkcs11", reason="PYTHON-PKCS11 MISSING: pip install python-pkcs11")
     module = os.environ.get("COLOPHON_TEST_PKCS11") or next((m for m in MODULES if Path(m).exists()), None)
     if module is None or shutil.which("softhsm2-util") is None:
-        pytest.skip("SOFTHSM2 MISSING: apt-get install softhsm2 (or set COLOPHON_TEST_PKCS11)")
+        pytest.skip("SOFTHSM MISSING: apt-get install softhsm2 (or set COLOPHON_TEST_PKCS11)")
     folder = tmp_path_factory.mktemp("hsm")
     (folder / "tokens").mkdir()
     (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nlog.level = ERROR\n")
@@ -87,6 +87,29 @@ def test_what_is_missing(token: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
         load(ref[: ref.index("&pin-source")], folder=Path())
     with pytest.raises(SignerUnavailableError):
         load("pkcs11:object=x?module-path=/nowhere.so", folder=Path())
+
+
+def test_a_token_that_is_not_ready(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SoftHSM never locks a token: what a module that does says is said for it, at the border of python-pkcs11."""
+    for says, code in ((pkcs11.exceptions.PinLocked, "locked"), (pkcs11.exceptions.UserPinNotInitialized, "pin")):
+
+        def answer(*_: object, error: type[Exception] = says) -> None:
+            raise error
+
+        monkeypatch.setattr("keys.signers.pkcs11._session", answer)
+        with pytest.raises(SigningRefusedError) as caught:
+            load(token.format("es256", "es256"), folder=Path())
+        assert caught.value.code == code
+
+
+def test_a_module_that_is_none(tmp_path: Path) -> None:
+    for name, content in (("empty.so", b""), ("text.so", b"not a library"), ("missing.so", None)):
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        with pytest.raises(SignerUnavailableError, match=name):
+            load(f"pkcs11:object=x?module-path={tmp_path / name}", folder=Path())
+    with pytest.raises(UnknownSignerError, match="module-path"):
+        load("pkcs11:object=x", folder=Path())
 
 
 @pytest.mark.parametrize(
