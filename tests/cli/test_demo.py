@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -36,8 +37,9 @@ def test_the_story_ends_as_it_says(colophon: Colophon, tmp_path: Path) -> None:
     assert document["steps"][2]["verdict"]["changes"]
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
     page = (tmp_path / "index.html").read_text("utf-8")
-    assert page.count("data:image/jpeg;base64,") >= 9
-    assert "http" not in page.replace("http://127.0.0.1:8000/", "")
+    words, pictures_inside = re.subn(r"data:image/jpeg;base64,[A-Za-z0-9+/=]+", "", page)
+    assert pictures_inside >= 9
+    assert "http" not in words.replace("http://127.0.0.1:8000/", "")
 
 
 def verdict(status: Status, say: str) -> Verdict:
