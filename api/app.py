@@ -26,7 +26,7 @@ from api.idempotency import Once
 from api.lane import Lane
 from api.metrics import Requests
 from api.outbox import KEPT_S, Outbox
-from api.routes import assets, authority, feed, health, log, pages, sign, verify
+from api.routes import assets, authority, feed, health, log, pages, sign, story, verify
 from api.routes.common import API, problem_response
 from api.routes.resolution import mount as mount_resolution
 from api.settings import DEVELOPMENT, Settings
@@ -118,6 +118,7 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = (), guarded: b
         app.add_route(path, endpoint, methods=list(methods))
     app.include_router(assets.router, prefix=API, tags=["assets"])
     app.include_router(log.family, prefix=API, tags=["assets"])
+    app.include_router(story.router, prefix=API, tags=["assets"])
     app.include_router(log.router, prefix=API, tags=["log"])
     mount_resolution(app, max_body_size=largest)
     pages.mount(app, upload_limit_mb=settings.upload_limit_mb)

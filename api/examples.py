@@ -199,6 +199,15 @@ LINEAGE: dict[str, Any] = {
     "cut": False,
 }
 
+DIFFERENCE: dict[str, Any] = {
+    "old": _ID,
+    "new": "c3d81f62ea07b594",
+    "related": "ancestor",
+    "actions": [{"manifest_id": _EDITED, "action": "c2pa.opened"}, {"manifest_id": _EDITED, "action": "c2pa.cropped"}],
+    "metadata": [{"field": "width", "old": 4032, "new": 3024}],
+    "content": {"agreement": "fits", "score": 0.99, "changes": []},
+}
+
 _BODY = (
     f'{{"asset":"{_ID}","at":"2026-11-20T16:04:12.000000Z","kind":"captured",'
     '"payload_digest":"4d7e0a9c5b3f1826d4e0c7b9a5f3281604d7e0a9c5b3f1826d4e0c7b9a5f3281"}'
@@ -266,6 +275,7 @@ NAMED: dict[str, dict[str, Any]] = {
     "asset": {"summary": "A photo", "value": ASSET},
     "trail": {"summary": "One entry", "value": TRAIL},
     "lineage": {"summary": "A photo and its crop", "value": LINEAGE},
+    "difference": {"summary": "A photo and its crop", "value": DIFFERENCE},
     "query": {"summary": "Two known files and one unknown", "value": QUERY},
     "statuses": {"summary": "Two known files and one unknown", "value": STATUSES},
     "recent": {"summary": "One picture", "value": RECENT},

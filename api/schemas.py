@@ -123,6 +123,7 @@ class Pictures(Wire):
     copy_: Annotated[str | None, Field(alias="copy")]
     reference: str | None
     changes: str | None
+    laid: str | None = Field(description="The reference as it lies in the copy, to wipe over it.")
 
 
 class Verdict(Wire):
@@ -243,6 +244,43 @@ class Lineage(Wire):
     nodes: list[LineageNode]
     edges: list[LineageEdge]
     cut: bool = Field(description="There is more than is told.")
+
+
+class StatedAction(Wire):
+    manifest_id: str
+    action: str
+
+
+class ChangedFact(Wire):
+    field: str
+    old: str | int | None
+    new: str | int | None
+
+
+class ContentDifference(Wire):
+    agreement: Literal["fits", "changed", "foreign", "undecided"]
+    score: Fraction
+    changes: list[Change]
+
+
+class DifferencePictures(Wire):
+    """JPEGs of at most 1,024 pixels as `data:` URLs; null where there is none."""
+
+    copy_: Annotated[str | None, Field(alias="copy", description="The new one.")]
+    changes: str | None = Field(description="The same, changed places marked.")
+    laid: str | None = Field(description="The old one as it lies in the new one.")
+
+
+class Difference(Wire):
+    """What is otherwise in `new`."""
+
+    old: AssetId
+    new: AssetId
+    related: Literal["ancestor", "descendant", "kin", "none"] = Field(description="What `old` is to `new`.")
+    actions: list[StatedAction] = Field(description="What claims on the way state, oldest first.")
+    metadata: list[ChangedFact]
+    content: ContentDifference | None = Field(description="Null where there is nothing to compare.")
+    pictures: DifferencePictures | None = Field(None, description="Only with `?pictures=true`.")
 
 
 class FeedSigner(Wire):

@@ -29,7 +29,7 @@ class Difference:
         score: Agreement of the contents, 0 to 1; None where there is nothing to compare.
         agreement: fits | changed | foreign; None as above.
         changes: Where the pixels differ, as fractions of `new`.
-        picture: JPEG of `new` with those places marked.
+        picture: JPEG of `new` with those places marked; `copy` is `new` as it is, `laid` is `old` as it lies in it.
     """
 
     old: str
@@ -41,6 +41,8 @@ class Difference:
     score: float | None
     changes: tuple[Change, ...]
     picture: bytes | None
+    copy: bytes | None = None
+    laid: bytes | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -54,7 +56,7 @@ class Difference:
             else {
                 "agreement": self.agreement,
                 "score": self.score,
-                "changes": [{"x": c.x, "y": c.y, "w": c.w, "h": c.h, "score": c.score} for c in self.changes],
+                "changes": [{"x": c.x, "y": c.y, "w": c.w, "h": c.h, "score": c.score, "kind": c.kind} for c in self.changes],
             },
         }
 
@@ -89,6 +91,8 @@ def difference(old: str, new: str, desk: Desk, *, at: datetime, file: Path | Non
         score=round(compared.score, 4) if compared else None,
         changes=tuple(Change(*c) for c in compared.changes) if compared else (),
         picture=compared.picture if compared else None,
+        copy=compared.copy if compared else None,
+        laid=compared.laid if compared else None,
     )
 
 

@@ -72,6 +72,7 @@ class Compared:
     copy: bytes | None
     reference: bytes | None
     picture: bytes | None
+    laid: bytes | None = None  # the reference as it lies in the copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +200,11 @@ def compare(
     """Measure how well a file's content agrees with a stored reference."""
     copy, stored = _load(path), _decode_reference(reference)
     measured = fitting.measure(copy, stored, full_size=full_size, hint=fitting.Hint(hint) if hint else None)
-    shots: tuple[bytes | None, bytes | None, bytes | None] = (None, None, None)
+    shots: tuple[bytes | None, bytes | None, bytes | None, bytes | None] = (None, None, None, None)
     if pictures:
-        drawn = media.thumbnail(fitting.picture(copy, measured, max_side=_PICTURE_SIDE), max_side=_PICTURE_SIDE)
-        shots = (_shot(copy), _shot(stored), drawn if measured.changes else None)
+        drawn = _shot(fitting.picture(copy, measured, max_side=_PICTURE_SIDE)) if measured.changes else None
+        laid = _shot(fitting.laid(copy, stored, measured, max_side=_PICTURE_SIDE)) if measured.pose is not None else None
+        shots = (_shot(copy), _shot(stored), drawn, laid)
     return Compared(
         str(fitting.classify(measured)),
         measured.score,

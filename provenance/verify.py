@@ -31,11 +31,12 @@ _MAX_CANDIDATES = 4
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Small JPEGs for a person: the file, the registered picture, where they differ."""
+    """Small JPEGs for a person: the file, the registered picture, where they differ, the latter as it lies in the file."""
 
     copy: bytes | None = None
     reference: bytes | None = None
     changes: bytes | None = None
+    laid: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ def _consult(
             if isinstance(best.candidate.credential, Credential):
                 credentials.append(best.candidate.credential)
             if best.compared is not None:
-                shots = Pictures(best.compared.copy, best.compared.reference, best.compared.picture)
+                shots = Pictures(best.compared.copy, best.compared.reference, best.compared.picture, best.compared.laid)
     return replace(
         evidence, revocations=revocations(credentials, desk.registry), stamps=stamps(credentials, desk.registry)
     ), shots

@@ -126,7 +126,8 @@ def _asset(record: AssetRecord, registry: Registry) -> dict[str, Any]:
         "bindings": [{"alg": binding.alg, "value": binding.value} for binding in record.bindings],
         "parents": [parent.asset_id for parent in registry.parents(record.asset_id)],
         "children": [child.asset_id for child in registry.children(record.asset_id)],
-        "links": {"self": here, "trail": f"{here}/trail"} | ({"reference": f"{here}/reference"} if shown else {}),
+        "links": {"self": here, "trail": f"{here}/trail", "lineage": f"{here}/lineage", "bundle": f"{here}/bundle"}
+        | ({"reference": f"{here}/reference"} if shown else {}),
     }
 
 

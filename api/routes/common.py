@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,11 @@ def json_response(value: Mapping[str, Any], status: int = 200, headers: Mapping[
     """Plain values as JSON, compact; what JSON does not have (NaN) is a bug of ours and raises ValueError."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     return Response(body, status, headers=headers, media_type="application/json")
+
+
+def data_url(jpeg: bytes | None) -> str | None:
+    """A small JPEG as a `data:` URL; None stays None."""
+    return None if jpeg is None else "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
 
 
 def errors(*slugs: str) -> dict[int | str, dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import UTC, datetime
 from typing import Annotated, Any, BinaryIO
 
@@ -10,7 +9,7 @@ from fastapi import APIRouter, File, Query, Request, UploadFile
 from starlette.responses import Response
 
 from api import examples, schemas, uploads
-from api.routes.common import errors, house, json_response, turns
+from api.routes.common import data_url, errors, house, json_response, turns
 from api.wiring import House
 from provenance.feed import public_status
 from provenance.store.registry import Registry
@@ -64,8 +63,4 @@ def _remember(registry: Registry, verdict: Verdict, at: datetime) -> None:
 
 
 def _data_urls(pictures: Pictures) -> dict[str, str | None]:
-    return {name: _data_url(getattr(pictures, name)) for name in ("copy", "reference", "changes")}
-
-
-def _data_url(jpeg: bytes | None) -> str | None:
-    return None if jpeg is None else "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+    return {name: data_url(getattr(pictures, name)) for name in ("copy", "reference", "changes", "laid")}

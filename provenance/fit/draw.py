@@ -42,6 +42,22 @@ def picture(copy_rgb: NDArray[np.uint8], fit: Fit, *, max_side: int = 1024) -> N
     return out
 
 
+def laid(copy_rgb: NDArray[np.uint8], reference_rgb: NDArray[np.uint8], fit: Fit, *, max_side: int = 1024) -> NDArray[np.uint8]:
+    """Return the reference as it lies in the copy, in the frame of `picture`: one wipes over the other.
+
+    Where the reference does not reach, the copy shows, without colour and dark. Without a pose (`fit.pose` None) it is the
+    reference as it is.
+    """
+    if fit.pose is None:
+        return np.asarray(poses.shrink(reference_rgb.astype(np.float32), max_side)[0] + 0.5, dtype=np.uint8)
+    small, down = poses.shrink(copy_rgb.astype(np.float32), max_side)
+    into = down @ fit.pose
+    placed = poses.warp(reference_rgb.astype(np.float32), into, small.shape)
+    beside = np.repeat(0.45 * small.mean(axis=2, keepdims=True), 3, axis=2)
+    inside = poses.covered(reference_rgb.shape, into, small.shape)[..., None]
+    return np.asarray(np.clip(np.where(inside, placed, beside) + 0.5, 0, 255), dtype=np.uint8)
+
+
 def side_by_side(
     copy_rgb: NDArray[np.uint8], reference_rgb: NDArray[np.uint8], fit: Fit, *, height: int = 480
 ) -> NDArray[np.uint8]:

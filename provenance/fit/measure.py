@@ -125,6 +125,7 @@ def _compared(copy: NDArray[np.uint8], ref: NDArray[np.uint8], found: Alignment,
         plain=False,
         changes=tuple(_change(region, c, toned, copy.shape) for region in changed),
         heat=_over_copy(cells, c, copy.shape),
+        pose=up @ found.pose,
     )
 
 

@@ -67,6 +67,8 @@ class Fit:
         changes: Regions that disagree, largest first.
         heat: (rows, cols) over the copy: disagreement 0–1, where .5 is the threshold; NaN where not compared;
             None when nothing could be compared place by place.
+        pose: Pixels of the reference → pixels of the copy, 3 × 3, as `pose.py` has it; None where nothing was laid on
+            anything.
     """
 
     score: float
@@ -80,6 +82,7 @@ class Fit:
     plain: bool
     changes: tuple[Change, ...]
     heat: NDArray[np.float32] | None
+    pose: NDArray[np.float64] | None = None
 
 
 class Agreement(StrEnum):

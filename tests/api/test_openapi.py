@@ -31,6 +31,7 @@ EXPECTED = {
     ("get", "/v1/services/supportedAlgorithms"), ("get", "/v1/services/status"), ("get", "/v1/services/capabilities"),
     ("post", "/v1/oauth/token"), ("get", "/.well-known/c2pa-soft-binding-resolution"),
     ("get", "/api/v1/feed/recent"),
+    ("get", "/api/v1/assets/{asset_id}/bundle"), ("get", "/api/v1/assets/{asset_id}/difference"),
     ("get", "/readyz"), ("get", "/metrics"), ("get", "/healthz"), ("get", "/problems/{slug}"),
 }  # fmt: skip
 

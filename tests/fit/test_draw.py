@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
-from fit_scenes import scene
+from fit_scenes import scene, turned
 from numpy.typing import NDArray
 
-from provenance.fit import Fit, measure, picture, side_by_side
+from provenance.fit import Fit, laid, measure, picture, side_by_side
 
 Rgb = NDArray[np.uint8]
 
@@ -58,6 +60,27 @@ def test_what_lies_beside_the_reference_is_darkened(photo: Rgb, reference: Rgb) 
     drawn = picture(framed, measure(framed, reference))
     assert drawn[:150].mean() < 140
     assert np.abs(drawn[220:640].astype(int) - framed[220:640]).max() <= 1
+
+
+@pytest.mark.parametrize("handled", [lambda a: a[::-1, ::-1], lambda a: a[60:440, 100:600], lambda a: turned(a, 5)])
+def test_a_reference_is_laid_where_the_copy_shows_it(photo: Rgb, reference: Rgb, handled: Callable[[Rgb], Rgb]) -> None:
+    copy = np.ascontiguousarray(handled(photo))
+    over = laid(copy, reference, measure(copy, reference))
+    assert over.shape == copy.shape
+    middle = tuple(slice(n // 4, 3 * n // 4) for n in copy.shape[:2])
+    assert np.abs(over[middle].astype(int) - copy[middle]).mean() < 6
+
+
+def test_beside_the_reference_the_copy_shows_dark_and_without_colour(photo: Rgb, reference: Rgb) -> None:
+    framed = np.pad(photo, ((200, 200), (0, 0), (0, 0)), constant_values=240)
+    over = laid(framed, reference, measure(framed, reference))
+    assert np.ptp(over[:150].astype(int), axis=2).max() == 0
+    assert over[:150].mean() < 120
+
+
+def test_what_was_not_found_is_shown_as_it_is(reference: Rgb) -> None:
+    other = scene(33)
+    assert (laid(other, reference, measure(other, reference)) == reference).all()
 
 
 def test_three_panels_of_one_height(changed: Rgb, photo: Rgb, fit: Fit) -> None:
