@@ -20,8 +20,9 @@ from starlette.types import ASGIApp
 
 from api import chores, describe, problems, selftest, uploads
 from api.access import Access
+from api.express import Express
 from api.gate import Gate
-from api.guard import guard
+from api.guard import Guard, guard
 from api.idempotency import Once
 from api.lane import Lane
 from api.metrics import Requests
@@ -52,7 +53,7 @@ class Colophon(FastAPI):
     """FastAPI behind our gate, with our description."""
 
     hosts: Sequence[str] = ()
-    guarded: Callable[[ASGIApp], ASGIApp] | None = None
+    guarded: Callable[[ASGIApp], Guard] | None = None
 
     def build_middleware_stack(self) -> ASGIApp:
         quick = {
@@ -60,8 +61,9 @@ class Colophon(FastAPI):
             "/healthz": (frozenset({"GET"}), health.healthz),
         }
         inner: ASGIApp = Lane(super().build_middleware_stack(), self, quick)
-        inner = self.guarded(inner) if self.guarded else inner
-        return Gate(inner, hosts=self.hosts, requests=self.state.requests)
+        guard = self.guarded(inner) if self.guarded else None
+        gate = Gate(guard or inner, hosts=self.hosts, requests=self.state.requests)
+        return Express(gate, self, FEED_STATUS, admit=guard.at_once if guard else None)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:

@@ -39,9 +39,9 @@ _HEADERS = {
     "content-security-policy": _DATA_POLICY,
     "cache-control": "no-store",
 }
-_RAW_HEADERS = tuple((name.encode("ascii"), value.encode("ascii")) for name, value in _HEADERS.items())
+SAFE_HEADERS = tuple((name.encode("ascii"), value.encode("ascii")) for name, value in _HEADERS.items())
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]@/\s]+)(?::[0-9]*)?")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -63,8 +63,7 @@ class Gate:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        given = headers.get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        request_id = request_id_of(headers.get("x-request-id", "").encode("latin-1")) or secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         answer = _Answer(scope, send, request_id)
         began = time.perf_counter()
@@ -81,15 +80,20 @@ class Gate:
             if answer.status >= 500:
                 about = fields(request_id=request_id, method=scope["method"], route=_route(scope))
                 log.exception("failed (request %s)", request_id, extra=about)
-        self._record(scope, answer.status, time.perf_counter() - began, request_id)
+        self.record(scope, answer.status, time.perf_counter() - began, request_id)
 
-    def _record(self, scope: Scope, status: int, took_s: float, request_id: str) -> None:
+    def record(self, scope: Scope, status: int, took_s: float, request_id: str) -> None:
+        """Count and log one answer."""
         method, route = scope["method"], _route(scope)
         if self.requests is not None:
             self.requests.answered(method if method in _METHODS else "other", route, status, took_s)
         if log.isEnabledFor(logging.INFO):
             took_ms = round(took_s * 1000, 1)
             log.info("answered", extra=fields(request_id=request_id, method=method, route=route, status=status, ms=took_ms))
+
+    def answers_to(self, host: bytes) -> bool:
+        """Whether this service was started for the name in a Host header."""
+        return not self.hosts or _host(host.decode("latin-1")) in self.hosts
 
     def _refusal(self, method: str, headers: Headers) -> Problem | None:
         if self.hosts and _host(headers.get("host", "")) not in self.hosts:
@@ -136,8 +140,13 @@ class _Answer:
     def _dress(self, headers: MutableHeaders) -> None:
         raw = headers.raw  # bytes, lower case: this is done for every answer, and is half of what a short one costs
         there = {name for name, _ in raw}
-        raw += [pair for pair in _RAW_HEADERS if pair[0] not in there]
+        raw += [pair for pair in SAFE_HEADERS if pair[0] not in there]
         raw.append((b"x-request-id", self._request_id.encode("ascii")))
+
+
+def request_id_of(given: bytes) -> str:
+    """The request id that a client chose, or nothing."""
+    return given.decode("ascii") if _REQUEST_ID.fullmatch(given) else ""
 
 
 def render(problem: Problem, request_id: str) -> bytes:

@@ -89,7 +89,7 @@ class Limits:
         return 0.0
 
 
-def guard(settings: Settings, access: Access) -> Callable[[ASGIApp], ASGIApp]:
+def guard(settings: Settings, access: Access) -> Callable[[ASGIApp], Guard]:
     """What wraps the application of a service with these settings."""
     light, heavy = Limits(settings.requests_per_minute), Limits(settings.heavy_per_minute)
     anonymous = frozenset(settings.anonymous.split())
@@ -104,15 +104,26 @@ class Guard:
         self._app, self._access, self._anonymous = app, access, anonymous
         self._light, self._heavy = light, heavy
 
+    def at_once(self, scope: Scope) -> bool:
+        """Let a light request pass and count it, if that takes no more than a look; False leaves it to the common way."""
+        try:
+            self._admit(scope)
+        except ProblemError:
+            return False
+        return True
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            key = caller(Headers(scope=scope), self._access)
-            client = key.id if key else str((scope.get("client") or ("unknown",))[0])
-            self._count(client, scope["path"])
-            role = role_for(scope["method"], scope["path"])
-            if role is not None and role not in self._anonymous:
-                _require(key, role)
+            self._admit(scope)
         await self._app(scope, receive, send)
+
+    def _admit(self, scope: Scope) -> None:
+        key = caller(Headers(scope=scope), self._access)
+        client = key.id if key else str((scope.get("client") or ("unknown",))[0])
+        self._count(client, scope["path"])
+        role = role_for(scope["method"], scope["path"])
+        if role is not None and role not in self._anonymous:
+            _require(key, role)
 
     def _count(self, client: str, path: str) -> None:
         early_s = (self._heavy if path.startswith(HEAVY) else self._light).take(client)
