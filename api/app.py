@@ -27,7 +27,7 @@ from api.idempotency import Once
 from api.lane import Lane
 from api.metrics import Requests
 from api.outbox import KEPT_S, Outbox
-from api.routes import assets, authority, feed, health, log, pages, sign, story, verify
+from api.routes import assets, authority, claims, feed, health, log, pages, sign, story, verify
 from api.routes.common import API, problem_response
 from api.routes.resolution import mount as mount_resolution
 from api.settings import DEVELOPMENT, Settings
@@ -36,6 +36,7 @@ from api.turns import Turns
 from api.wiring import House, open_house
 from keys.errors import KeysError
 from keys.feedkey import SocketFeedKey, feed_public_key
+from keys.frames import MAX_BODY
 from keys.service import spawn
 from provenance.errors import ProvenanceError
 from watermark.errors import WatermarkError
@@ -116,6 +117,7 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = (), guarded: b
             max_body_size=largest,
             form_limits={"max_files": 1, "max_fields": 8, "max_part_size": 4096},
         )
+    app.include_router(claims.router, prefix=API, tags=["media"], max_body_size=MAX_BODY + 1)
     for path, endpoint, methods in authority.ROUTES:
         app.add_route(path, endpoint, methods=list(methods))
     app.include_router(assets.router, prefix=API, tags=["assets"])

@@ -279,6 +279,14 @@ NAMED: dict[str, dict[str, Any]] = {
     "query": {"summary": "Two known files and one unknown", "value": QUERY},
     "statuses": {"summary": "Two known files and one unknown", "value": STATUSES},
     "recent": {"summary": "One picture", "value": RECENT},
+    "signing-key": {
+        "summary": "The default key",
+        "value": {
+            "key": "development",
+            "alg": "es256",
+            "chain": "-----BEGIN CERTIFICATE-----\nMIIC…\n-----END CERTIFICATE-----\n",
+        },
+    },
     "key-set": {"summary": "One key", "value": KEY_SET},
     "ready": {
         "summary": "It may",

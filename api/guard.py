@@ -48,6 +48,7 @@ RULES: tuple[tuple[frozenset[str], str, str | None], ...] = (
 )
 _MEDIA = ("/api/v1/sign", "/api/v1/verify", "/api/v1/renditions")
 HEAVY = (*_MEDIA, "/v1/matches/byContent", "/v1/matches/byReference")
+_LIGHT = "/api/v1/sign/claim"  # a few kilobytes, and a limit of its own in the signing process
 _MOST_CLIENTS = 10_000
 
 
@@ -126,7 +127,7 @@ class Guard:
             _require(key, role)
 
     def _count(self, client: str, path: str) -> None:
-        early_s = (self._heavy if path.startswith(HEAVY) else self._light).take(client)
+        early_s = (self._heavy if path.startswith(HEAVY) and path != _LIGHT else self._light).take(client)
         if early_s:
             refuse("too-often", retry_after_s=max(1, round(early_s)))
 

@@ -325,6 +325,14 @@ class Recent(Wire):
     items: list[RecentItem]
 
 
+class SigningKey(Wire):
+    """A key that signs claims; `chain` is PEM, leaf first, without the root."""
+
+    key: str
+    alg: str
+    chain: str
+
+
 class KeySet(Wire):
     """A JWK set (RFC 7517)."""
 

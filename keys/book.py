@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -56,12 +56,22 @@ class TokenEntry:
 
 
 @dataclass(frozen=True)
+class CodeEntry:
+    """A capture code, by its SHA-256: the key that it is for, and until when. What it was spent on stands in the journal."""
+
+    digest: str
+    name: str
+    expires: datetime
+
+
+@dataclass(frozen=True)
 class Pages:
     """The book as read at one moment."""
 
     issued: Mapping[str, IssuedEntry]  # by fingerprint
     tokens: Mapping[str, TokenEntry]  # by SHA-256 of the token
     revoked: Mapping[str, RevokedEntry]  # by fingerprint; of several notes the earliest instant and the last reason
+    codes: Mapping[str, CodeEntry]  # by SHA-256 of the code
 
     def by_serial(self, serial: int) -> IssuedEntry | None:
         return next((entry for entry in self.issued.values() if entry.serial == serial), None)
@@ -98,6 +108,12 @@ class Book:
         """Note a token, by its digest. Raises KeyFileError."""
         self._append({"token": digest, "name": name, "expires": expires.astimezone(UTC).isoformat()})
 
+    def offer_codes(self, digests: Iterable[str], *, key: str, expires: datetime) -> None:
+        """Note capture codes of a key, by their digests. Raises KeyFileError."""
+        until = expires.astimezone(UTC).isoformat()
+        with self._locked():
+            self._write(*({"code": digest, "key": key, "expires": until} for digest in digests))
+
     def spend(self, digest: str, certificate: bytes) -> bytes:
         """Spend a token on a certificate and return the one that it stands for: of two at once, the first one's.
 
@@ -120,9 +136,9 @@ class Book:
             lines = []
         except OSError as error:
             raise KeyFileError(self.path, error.strerror or "cannot be read") from error
-        pages = Pages({}, {}, {})
+        pages = Pages({}, {}, {}, {})
         for line in lines:
-            _note(line, pages.issued, pages.tokens, pages.revoked)  # type: ignore[arg-type]  # still being written
+            _note(line, pages.issued, pages.tokens, pages.revoked, pages.codes)  # type: ignore[arg-type]  # still being written
         return pages
 
     @contextmanager
@@ -137,18 +153,24 @@ class Book:
         with self._locked():
             self._write(entry)
 
-    def _write(self, entry: Mapping[str, Any]) -> None:
+    def _write(self, *entries: Mapping[str, Any]) -> None:
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(handle, "ab+") as file:
             end = file.seek(0, os.SEEK_END)
             file.seek(max(end - 1, 0))
             torn = end > 0 and file.read(1) != b"\n"
-            file.write(b"\n" * torn + json.dumps(entry, sort_keys=True).encode("utf-8") + b"\n")
+            file.write(b"\n" * torn + b"".join(json.dumps(one, sort_keys=True).encode("utf-8") + b"\n" for one in entries))
             file.flush()
             os.fsync(file.fileno())
 
 
-def _note(line: bytes, issued: dict[str, IssuedEntry], tokens: dict[str, TokenEntry], revoked: dict[str, RevokedEntry]) -> None:
+def _note(
+    line: bytes,
+    issued: dict[str, IssuedEntry],
+    tokens: dict[str, TokenEntry],
+    revoked: dict[str, RevokedEntry],
+    codes: dict[str, CodeEntry],
+) -> None:
     """Take one line in; what a crash cut off, and what a later version added, is passed over."""
     try:
         entry = json.loads(line)
@@ -158,6 +180,9 @@ def _note(line: bytes, issued: dict[str, IssuedEntry], tokens: dict[str, TokenEn
         elif "token" in entry:
             mark = str(entry["token"])
             tokens[mark] = TokenEntry(mark, str(entry["name"]), datetime.fromisoformat(entry["expires"]))
+        elif "code" in entry:
+            mark = str(entry["code"])
+            codes[mark] = CodeEntry(mark, str(entry["key"]), datetime.fromisoformat(entry["expires"]))
         elif "spent" in entry:
             mark = str(entry["spent"])
             tokens[mark] = replace(tokens[mark], certificate=base64.b64decode(entry["certificate"], validate=True))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cbor2
@@ -17,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from keys.algorithms import ALGORITHMS
+from keys.policy import CAPTURE_CODE, MEDIA_TYPE, SOURCE_TYPE, Statement
 
 _ALG, _X5CHAIN = 1, 33
 _SIGNATURE_BOX = "self#jumbf="
@@ -31,6 +33,43 @@ def objection(tbs: bytes, alg: str, leaf: x509.Certificate) -> str | None:
     if not isinstance(protected, bytes) or not isinstance(payload, bytes) or external != b"":
         return "not the Signature1 structure of a claim"
     return _header_objection(_decode(protected), alg, leaf) or _claim_objection(_decode(payload))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The payload of to-be-signed bytes that passed `objection`."""
+
+    payload: bytes
+    instance: str
+
+
+def claim_of(tbs: bytes) -> Claim:
+    """The claim in to-be-signed bytes that `objection` has passed."""
+    payload = _decode(tbs)[3]
+    return Claim(payload, _decode(payload)["instanceID"])
+
+
+def statement(tbs: bytes) -> Statement:
+    """What the claim in to-be-signed bytes that `objection` has passed says of itself; what has another type says nothing."""
+    claim = _decode(_decode(tbs)[3])
+    info = claim.get("claim_generator_info")
+    info = info[0] if _is_list(info) and info else info  # a list in claims of version 1
+    info = info if isinstance(info, Mapping) else {}
+    uris = [item["url"] for name in _ASSERTIONS for item in claim.get(name) or () if _is_hashed_uri(item)]
+    return Statement(
+        generator=_text(info.get("name")) or _text(claim.get("claim_generator")) or "",
+        source_type=_text(info.get(SOURCE_TYPE)),
+        media_type=_text(info.get(MEDIA_TYPE)) or _text(claim.get("dc:format")),
+        code=_text(info.get(CAPTURE_CODE)),
+        labels=frozenset(uri.rpartition("/")[2].partition("__")[0] for uri in uris),
+    )
+
+
+_ASSERTIONS = ("created_assertions", "gathered_assertions", "assertions")
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _header_objection(header: Any, alg: str, leaf: x509.Certificate) -> str | None:

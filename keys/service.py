@@ -2,7 +2,7 @@
 --socket PATH [--init] [--tsa]`
 
 It listens on a Unix socket that only its owner can open (mode 0600 in a 0700 folder), answers one frame per
-connection (`frames`), and signs claims (`claims`) and status tokens (`feedkey`), each with keys of their own. A
+connection (`frames`), and signs claims (`notary`) and status tokens (`feedkey`), each with keys of their own. A
 client that stalls, lies or sends rubbish costs one thread for ten seconds, of which there are 32. With `--until-
 stdin-closes` it ends when its parent does, however the parent
 ends. It also makes the development authority (`--init`) and serves its time stamps on loopback (`--tsa`), so that
@@ -27,12 +27,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from keys import tsa as stamps
-from keys.claims import objection
 from keys.errors import KeysError, SignerUnavailableError, SigningRefusedError
 from keys.feedkey import FeedKey, init_feed_key
 from keys.files import private_folder
 from keys.frames import Frame, FrameError, encode, receive
 from keys.keystore import DEVELOPMENT, Keystore, init_development
+from keys.notary import Notary
 from keys.office import Office
 from keys.signers.file import FileSigner, key_path, load_named
 
@@ -53,9 +53,8 @@ def answer(question: Frame, keys: Keyring) -> Frame:
                 header = {"ok": True, "key": name, "alg": signer.alg}
                 return Frame(header, signer.certificate_pem.encode("ascii"))
             case "sign":
-                signer = keys.get(name)
-                wrong = objection(question.body, signer.alg, signer.chain[0])
-                return _refusal("not_a_claim", wrong) if wrong else Frame({"ok": True}, signer.sign(question.body))
+                signature = keys.notary.sign(name, keys.get(name), question.body, at=datetime.now(UTC))
+                return Frame({"ok": True}, signature)
             case "ocsp" | "cacerts" | "enrol" | "renew" as wish:
                 return Frame({"ok": True}, keys.office.serve(wish, question))
             case "status":
@@ -86,6 +85,7 @@ class Keyring:
         self._folder = folder
         self.feed = init_feed_key(folder)
         self.office = Office(folder, ocsp_url)
+        self.notary = Notary(folder)
         self._loaded: dict[str, tuple[tuple[int, int], FileSigner]] = {}
         self._lock = threading.Lock()
 

@@ -4,6 +4,7 @@ without its users.
     NAME, file:NAME          an encrypted key file in the keys folder (`signers.file`)
     unix:PATH[?key=NAME]     the signing process listening at PATH (`signers.socket`)
     pkcs11:token=…;object=…  a key in a hardware module (`signers.pkcs11`, RFC 7512)
+    https://HOST/…[?key=…]   a signing service elsewhere (`signers.remote`); plain http to this machine only
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from cryptography import x509
 from keys.errors import UnknownSignerError
 from keys.signers.file import load_named
 from keys.signers.pkcs11 import Pkcs11Signer
+from keys.signers.remote import RemoteSigner
 from keys.signers.socket import SocketSigner
 
 
@@ -70,5 +72,7 @@ def load(ref: str, *, folder: Path) -> Signer:
             return SocketSigner.connect(Path(path), key=asked.get("key", [None])[0])
         case "pkcs11":
             return Pkcs11Signer.load(ref)
+        case "https" | "http":
+            return RemoteSigner.connect(ref, folder=folder)
         case _:
-            raise UnknownSignerError(ref, f"unknown scheme {scheme!r}; use file:, unix: or pkcs11:")
+            raise UnknownSignerError(ref, f"unknown scheme {scheme!r}; use file:, unix:, pkcs11: or https:")

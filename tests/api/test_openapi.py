@@ -20,6 +20,7 @@ JSON = "application/json"
 EXPECTED = {
     ("get", "/api/v1/assets/{asset_id}/lineage"), ("get", "/api/v1/log/checkpoint"), ("get", "/api/v1/log/keys"),
     ("get", "/api/v1/log/tile/{path}"), ("get", "/api/v1/log/proof"),
+    ("post", "/api/v1/sign/claim"), ("get", "/api/v1/sign/claim"),
     ("post", "/api/v1/sign"), ("post", "/api/v1/verify"), ("get", "/api/v1/assets/{asset_id}"),
     ("get", "/api/v1/assets/{asset_id}/trail"), ("get", "/api/v1/assets/{asset_id}/reference"),
     ("get", "/api/v1/assets/{asset_id}/file"), ("get", "/api/v1/feed/status"), ("post", "/api/v1/feed/status"),

@@ -181,7 +181,7 @@ def test_names_that_lead_elsewhere(key_file: Path, name: str) -> None:
     [
         "nobody",
         "file:nobody",
-        "https://sign.example/",
+        "ftp://sign.example/",
         "pkcs11:token=x",
         "",
         ":",
