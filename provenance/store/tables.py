@@ -5,6 +5,7 @@
     trail_tile, trail_checkpoint ◄── trail_cosignature, trail_key the log over it
     status, revocation, idempotency                               what is served, no longer trusted, answered before
     stamp, rejudge, outbox                                        time stamps that came later, work that waits
+    status_event, verification, job, review, quota                what changed, verdicts kept, work asked for, people asked
 
 Instants are UTC and timezone-aware, digests are hex `str` in Python and 32 bytes in the database.
 """
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -162,7 +164,7 @@ trail_entry = Table(
     Column("digest", Digest, nullable=False),
     CheckConstraint(
         "kind IN ('captured', 'edited', 'rendition', 'registered', 'bound', 'revoked', 'withdrawn', 'judged',"
-        " 'reviewed', 'consent', 'erased')",
+        " 'reviewed', 'consent', 'erased', 'access')",
         name="kind",
     ),
     Index(None, "asset_id", "id"),
@@ -283,5 +285,77 @@ outbox = Table(  # webhooks, written with what they tell of
     Column("last_error", Text),
     Column("sent_at", Instant),
     UniqueConstraint("event_id", "target"),
+    sqlite_autoincrement=True,
+)
+
+status_event = Table(  # every change of a stored status, in the order in which it was made
+    "status_event",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("at", Instant, nullable=False, index=True),
+    Column("sha256", Digest, nullable=False),
+    Column("asset_id", Text),
+    Column("cause", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("told", Boolean, nullable=False, index=True),  # by webhook, where one is due
+    sqlite_autoincrement=True,
+)
+
+verification = Table(  # the last whole verdict on some bytes: what `reverify` compares with, and what the same upload gets
+    "verification",
+    metadata,
+    Column("sha256", Digest, primary_key=True),
+    Column("wishes", Text, primary_key=True),
+    Column("verdict", LargeBinary, nullable=False),
+    Column("basis", Text, nullable=False),  # digest of all that it rests on besides the bytes
+    Column("at", Instant, nullable=False, index=True),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("same", Text, nullable=False, unique=True),  # what makes two jobs one; the id once it is over
+    Column("sha256", Digest),
+    Column("request", LargeBinary, nullable=False),
+    Column("result", LargeBinary),
+    Column("attempts", Integer, nullable=False),
+    Column("lease", Text),  # of the runner that has it
+    Column("due_at", Instant, index=True),  # when it may be taken (again); None: over
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False, index=True),
+    CheckConstraint("state IN ('queued', 'running', 'done', 'failed')", name="state"),
+)
+
+quota = Table(
+    "quota",
+    metadata,
+    Column("caller", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("level", Float, nullable=False),
+    Column("at", Float, nullable=False),  # seconds since 1970
+)
+
+review = Table(
+    "review",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("sha256", Digest, nullable=False, index=True),
+    Column("asset_id", Text),
+    Column("status", Text, nullable=False),  # what it was when a person was asked
+    Column("why", Text, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("opened_by", Text, nullable=False),
+    Column("decided_at", Instant, index=True),
+    Column("decided_by", Text),
+    Column("decision", Text),
+    Column("say", Text),
+    Column("entry_id", _Number),
     sqlite_autoincrement=True,
 )

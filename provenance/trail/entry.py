@@ -41,6 +41,7 @@ class Kind(StrEnum):
     REVIEWED = "reviewed"
     CONSENT = "consent"
     ERASED = "erased"  # the payload of another entry was erased, and why
+    ACCESS = "access"  # who may do what was changed: an API key made, replaced or ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from provenance.store.database import reading, writing
 from provenance.store.tables import metadata
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = ("0001", "0002", "0003")
+STEPS = ("0001", "0002", "0003", "0004")
 HEAD = STEPS[-1]
 
 
@@ -55,7 +55,7 @@ def test_every_named_check_is_in_the_database(engine: Engine) -> None:
     }
     found = {(t, c["name"]) for t in metadata.tables for c in inspect(engine).get_check_constraints(t)}
     assert wanted == found
-    assert len(wanted) == 3
+    assert len(wanted) == 4
 
 
 def test_a_database_of_a_newer_program_is_left_alone(engine: Engine) -> None:
