@@ -213,6 +213,7 @@ def spawn(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": search},
+        start_new_session=True,  # Ctrl+C is for the parent, which then ends this one by its standard input
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -112,7 +112,11 @@ def spawn(task: Task, *, timeout_s: float = 60.0) -> Iterator[None]:
     search = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
     command = [sys.executable, "-m", "provenance.trail.service"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": search}
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": search},
+        start_new_session=True,  # Ctrl+C is for the parent, which then ends this one by its standard input
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
