@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -141,6 +142,8 @@ def kind(path: str) -> str | None:
 def carries_credential(path: str, media_type: str) -> bool:
     """Whether a credential, sound or not, is in a file or named by it."""
     with _reading(path) as stream:
+        if media_type == "image/jpeg" and _unsigned(stream):
+            return False
         return sdk.read(stream, media_type) is not None
 
 
@@ -305,6 +308,13 @@ def sign_file(job: SignJob) -> SignedFile:
         credential = sdk.read(stream, job.media_type)
     clock.lap("read back")
     return SignedFile(digest.sha256, digest.size, sealed.store, credential, clock.laps)
+
+
+def _unsigned(jpeg: BinaryIO) -> bool:
+    """Whether a JPEG's header surely names no credential: the library would read, and rate, the whole file."""
+    with mmap(jpeg.fileno(), 0, access=ACCESS_READ) as data:
+        header = media.before_scan(data)
+    return header is not None and b"c2pa" not in header and b"provenance" not in header  # embedded, or named in its XMP
 
 
 def _encode(picture: media.Picture, pixels: Any, job: MarkJob, fineness: float) -> None:

@@ -3,6 +3,7 @@
 from watermark.media.codec import decode, encode, load_rgb8
 from watermark.media.colour import rgb8, transfer
 from watermark.media.derive import reference, thumbnail
+from watermark.media.jpeg import before_scan
 from watermark.media.picture import MARKABLE, MAX_PIXELS, REDACTIONS, Picture
 from watermark.media.probe import Dimensions, dimensions
 from watermark.media.sniff import HEAD_BYTES, sniff
@@ -14,6 +15,7 @@ __all__ = [
     "REDACTIONS",
     "Dimensions",
     "Picture",
+    "before_scan",
     "decode",
     "dimensions",
     "encode",

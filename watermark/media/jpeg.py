@@ -10,6 +10,7 @@ import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from mmap import mmap
 from typing import Literal
 
 from PIL import Image
@@ -75,6 +76,15 @@ def read(data: bytes, max_pixels: int) -> Picture:
     )
 
 
+def before_scan(data: bytes | mmap) -> bytes | None:
+    """Return all that stands before the first scan, application segments among it; None where it is cut off or damaged."""
+    try:
+        *_, (_, _, end) = _markers(data)
+    except ValueError:
+        return None
+    return data[:end]
+
+
 def size_and_orientation(data: bytes) -> tuple[tuple[int, int], int]:
     """Return stored (width, height) and the orientation, from the header."""
     header = _header(data)
@@ -123,7 +133,7 @@ def _subsampling(sampling: tuple[tuple[int, int], ...]) -> int:
     return 2 if across >= 2 and down >= 2 else 1 if across >= 2 else 0
 
 
-def _markers(data: bytes) -> Iterator[tuple[int, int, int]]:
+def _markers(data: bytes | mmap) -> Iterator[tuple[int, int, int]]:
     """Yield (marker, payload start, payload end) up to and with the first SOS; raise ValueError if it never comes."""
     if data[:2] != b"\xff\xd8":
         raise ValueError("no JPEG start marker")
