@@ -1,33 +1,45 @@
 """Group commit: entries of many threads in one transaction, since what an append costs is the flush at its end.
 
 A thread puts its entry down and gets a future; one writer takes all that lies there, writes it in one transaction, and tells
-each its id. While that transaction is flushed the next group gathers, so groups grow with load by themselves.
+each its id. While that transaction is flushed the next group gathers, so groups grow with load by themselves. Whoever was just
+answered often has more to say: the writer gives as many as there were a moment to come back, else two half groups take turns.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine
 
 from provenance.errors import UnavailableError
+from provenance.store import bulk
 from provenance.store.database import writing
 from provenance.store.tables import trail_entry, trail_payload, trail_pending
 from provenance.trail.entry import Kind, body, canonical, leaf_digest, payload_digest, utc
 
 MOST = 1_000
 _FULL = 20_000  # in line before a caller is told to come back
+_MOMENT = 0.25  # how long the writer waits for a group to fill, in parts of the time that the last one took to write
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    row: Mapping[str, Any]
+# what is written of one entry, table by table
+ENTRY = [trail_entry.c[name] for name in ("id", "at", "kind", "asset_id", "body", "digest")]
+PAYLOAD = [trail_payload.c[name] for name in ("entry_id", "salt", "payload")]
+PENDING = [trail_pending.c.entry_id]
+
+
+class _Waiting(NamedTuple):
+    at: datetime
+    kind: str
+    asset_id: str | None
+    body: bytes
+    digest: str
     salt: bytes
     payload: bytes
     answer: Future[int]
@@ -43,6 +55,7 @@ class Grouped:
         self._engine, self._salt, self._most = engine, salt, most
         self._line: deque[_Waiting] = deque()
         self._something = threading.Condition()
+        self._expected = 1  # as many as the last group had
         self._closed = False
         self._writer = threading.Thread(target=self._run, name="trail-writer", daemon=True)
         self._writer.start()
@@ -56,13 +69,13 @@ class Grouped:
         """
         at, known, salt, data = utc(at), Kind(kind), self._salt(), canonical(payload)
         leaf = body(known, asset_id, payload_digest(salt, data), at)
-        row = {"at": at, "kind": known.value, "asset_id": asset_id, "body": leaf, "digest": leaf_digest(leaf)}
-        waiting = _Waiting(row, salt, data, Future())
+        waiting = _Waiting(at, known.value, asset_id, leaf, leaf_digest(leaf), salt, data, Future())
         with self._something:
             if self._closed or len(self._line) >= _FULL:
                 raise UnavailableError("the trail's writer")
             self._line.append(waiting)
-            self._something.notify()
+            if len(self._line) in (1, self._expected):  # the writer is woken for nothing else
+                self._something.notify()
         return waiting.answer
 
     def close(self) -> None:
@@ -79,7 +92,9 @@ class Grouped:
         self.close()
 
     def _run(self) -> None:
-        while group := self._next():
+        took = 0.0
+        while group := self._next(took * _MOMENT):
+            start = time.monotonic()
             try:
                 with writing(self._engine) as connection:
                     ids = _write(connection, group)
@@ -87,20 +102,24 @@ class Grouped:
                 for one in group:
                     one.answer.set_exception(error)
             else:
+                took = time.monotonic() - start
                 for one, entry_id in zip(group, ids, strict=True):
                     one.answer.set_result(entry_id)
 
-    def _next(self) -> list[_Waiting]:
+    def _next(self, patience_s: float) -> list[_Waiting]:
         with self._something:
             self._something.wait_for(lambda: self._line or self._closed)
-            return [self._line.popleft() for _ in range(min(self._most, len(self._line)))]
+            self._something.wait_for(lambda: len(self._line) >= self._expected or self._closed, patience_s)
+            group = [self._line.popleft() for _ in range(min(self._most, len(self._line)))]
+            self._expected = max(len(group), 1)
+            return group
 
 
 def _write(connection: Connection, group: list[_Waiting]) -> list[int]:
     """Insert a group and return the ids in its order."""
-    new = trail_entry.insert().returning(trail_entry.c.id, sort_by_parameter_order=True)
-    ids = list(connection.scalars(new, [one.row for one in group]))
-    payloads = [{"entry_id": i, "salt": one.salt, "payload": one.payload} for i, one in zip(ids, group, strict=True)]
-    connection.execute(trail_payload.insert(), payloads)
-    connection.execute(trail_pending.insert(), [{"entry_id": i} for i in ids])
+    ids = bulk.reserve(connection, trail_entry, len(group))
+    numbered = list(zip(ids, group, strict=True))
+    bulk.put(connection, ENTRY, [(i, one.at, one.kind, one.asset_id, one.body, one.digest) for i, one in numbered])
+    bulk.put(connection, PAYLOAD, [(i, one.salt, one.payload) for i, one in numbered])
+    bulk.put(connection, PENDING, [(i,) for i in ids])
     return ids

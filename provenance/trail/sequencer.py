@@ -20,11 +20,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy import Connection, Engine, LargeBinary, select, type_coerce
 
 from provenance.errors import ConflictError, MalformedError, OutputError, RollbackError
-from provenance.store import log
-from provenance.store.assets import batches
+from provenance.store import bulk, log
 from provenance.store.database import insert, reading, writing
 from provenance.store.tables import trail_checkpoint, trail_entry, trail_key, trail_pending, trail_sequence, trail_tile
 from provenance.trail.checkpoint import Checkpoint, message, parse_checkpoint, signature
@@ -171,20 +170,20 @@ class Sequencer:
 
     def _waiting(self, connection: Connection) -> list[tuple[int, bytes]]:
         query = (
-            select(trail_entry.c.id, trail_entry.c.digest)
-            .join(trail_pending, trail_pending.c.entry_id == trail_entry.c.id)
-            .order_by(trail_entry.c.id)
+            select(trail_pending.c.entry_id, type_coerce(trail_entry.c.digest, LargeBinary))
+            .join(trail_entry, trail_pending.c.entry_id == trail_entry.c.id)
+            .order_by(trail_pending.c.entry_id)
             .limit(self._batch)
         )
-        return [(entry_id, bytes.fromhex(digest)) for entry_id, digest in connection.execute(query)]
+        return [(entry_id, bytes(digest)) for entry_id, digest in connection.execute(query)]
 
     def _write(self, connection: Connection, builder: Builder, waiting: list[tuple[int, bytes]]) -> bytes:
         start = builder.size
         filled: list[FullTile] = []
         for _, digest in waiting:
             filled += builder.append(digest)
-        rows = [{"seq": seq, "entry_id": entry_id} for seq, (entry_id, _) in enumerate(waiting, start)]
-        connection.execute(trail_sequence.insert(), rows)
+        ids = [entry_id for entry_id, _ in waiting]
+        bulk.put(connection, [trail_sequence.c.seq, trail_sequence.c.entry_id], list(enumerate(ids, start)))
         if filled:
             connection.execute(
                 trail_tile.insert(),
@@ -196,8 +195,7 @@ class Sequencer:
         row = {"size": checkpoint.size, "root": checkpoint.root.hex(), "note": note, "at": at}
         connection.execute(trail_checkpoint.insert(), row)
         # by value, not "up to the last": an entry with a smaller id may have been committed since it was read
-        for some in batches([entry_id for entry_id, _ in waiting]):
-            connection.execute(delete(trail_pending).where(trail_pending.c.entry_id.in_(some)))
+        bulk.remove(connection, trail_pending.c.entry_id, ids)
         return note
 
     def _sign(self, checkpoint: Checkpoint, at: datetime) -> bytes:

@@ -14,23 +14,24 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine
 
 from keys.logkeys import init_log_keys, open_log_keys
-from provenance.store import Objects, Registry, connect, migrate
+from provenance.errors import UnavailableError
+from provenance.store import Objects, Registry, bulk, connect, migrate
 from provenance.store.database import writing
-from provenance.store.grouped import Grouped
+from provenance.store.grouped import ENTRY, PAYLOAD, PENDING, Grouped
 from provenance.store.log import Log
-from provenance.store.tables import trail_entry, trail_payload, trail_pending
 from provenance.trail.audit import follow
 from provenance.trail.entry import Kind, body, canonical, leaf_digest, payload_digest
 from provenance.trail.sequencer import Sequencer, log_keys
+from provenance.trail.service import Task, spawn
 from provenance.trail.tile import parse_path
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -99,15 +100,19 @@ def _appends(new: Callable[[], str], folder: Path, writers: list[int]) -> Iterat
         single = _rate(1, lambda: registry.append("judged", None, {"n": 1}, at=AT))
     with _opened(new()) as engine:
         bare = _bare(engine)
-    yield "one commit for each append", f"{single:,.0f}/s", "1 writer"
-    yield "bare batched insert of 1,000 made rows", f"{bare:,.0f}/s", "1 writer"
+    yield "one commit for each append, 1 writer", f"{single:,.0f}/s", "as `Registry.append`"
+    yield "bare rows, made beforehand, 1,000 a commit", f"{bare:,.0f}/s", "`COPY`, `executemany`; no hashing"
     for count in writers:
         with _opened(new()) as engine, Grouped(engine, salt=lambda: secrets.token_bytes(16)) as line:
-            rate = _rate(count, lambda: line.append("judged", None, {"n": 1}, at=AT).result())
-        yield f"grouped, each waits for its own, {count} writers", f"{rate:,.0f}/s", f"{rate / single:.1f} × one by one"
+            rate = _rate(count, lambda: line.append("judged", secrets.token_hex(16), {"n": 1}, at=AT).result())
+        yield f"grouped, each waits for its own, writers: {count}", f"{rate:,.0f}/s", f"{rate / single:.1f} × one by one"
     with _opened(new()) as engine:
-        rate, share = _streamed(engine, folder)
-        yield "streamed and numbered at once", f"{rate:,.0f}/s", f"{rate / bare:.2f} × bare insert; {share:.0f} µs CPU each"
+        rate, share = _streamed(engine, None)
+        yield "grouped, nobody waits, 1 thread", f"{rate:,.0f}/s", f"{rate / bare:.2f} × bare rows; {share:.0f} µs CPU each"
+    url = new()
+    with _opened(url) as engine, spawn(_task(url, folder)):
+        rate, _ = _streamed(engine, Log(engine))
+        yield "the same, until all are numbered and signed", f"{rate:,.0f}/s", f"{rate / bare:.2f} × bare rows; sequencer beside"
 
 
 def _rate(writers: int, append: Callable[[], object]) -> float:
@@ -131,45 +136,33 @@ def _rate(writers: int, append: Callable[[], object]) -> float:
 
 def _bare(engine: Engine) -> float:
     """The same rows, made beforehand, written by the driver and nothing else."""
-    count = 10_000
-    made = []
-    for n in range(count):
-        salt, payload = secrets.token_bytes(16), canonical({"n": n})
-        leaf = body(Kind.JUDGED, None, payload_digest(salt, payload), AT)
-        entry = {"id": n + 1, "at": AT, "kind": "judged", "asset_id": None, "body": leaf, "digest": leaf_digest(leaf)}
-        made.append((entry, {"entry_id": n + 1, "salt": salt, "payload": payload}, {"entry_id": n + 1}))
+    count = 20_000
+    made: list[list[Sequence[object]]] = [[], [], []]
+    for n in range(1, count + 1):
+        asset, salt, payload = secrets.token_hex(16), secrets.token_bytes(16), canonical({"n": n})
+        leaf = body(Kind.JUDGED, asset, payload_digest(salt, payload), AT)
+        rows = ((n, AT, "judged", asset, leaf, leaf_digest(leaf)), (n, salt, payload), (n,))
+        for into, row in zip(made, rows, strict=True):
+            into.append(row)
     start = time.monotonic()
     for at in range(0, count, 1000):
-        some = made[at : at + 1000]
         with writing(engine) as connection:
-            for place, rows in zip((trail_entry, trail_payload, trail_pending), zip(*some, strict=True), strict=True):
-                connection.execute(insert(place), list(rows))
+            for columns, lines in zip((ENTRY, PAYLOAD, PENDING), made, strict=True):
+                bulk.put(connection, columns, lines[at : at + 1000])
     return count / (time.monotonic() - start)
 
 
-def _streamed(engine: Engine, folder: Path) -> tuple[float, float]:
-    """One thread puts entries in line, the sequencer numbers beside it; until all have numbers. Rate, µs CPU an entry."""
-    count = 10_000
-    log, sequencer = Log(engine), _sequencer(engine, folder)
+def _streamed(engine: Engine, log: Log | None) -> tuple[float, float]:
+    """One thread puts entries in line; with a log, until a sequencer has numbered them. Rate, this process's µs CPU an entry."""
+    count = 20_000
     start, cpu = time.monotonic(), time.process_time()
-    stop = threading.Event()
-
-    def run() -> None:
-        while not stop.is_set():
-            if not sequencer.step():
-                time.sleep(0.002)
-
-    thread = threading.Thread(target=run)
-    thread.start()
     with Grouped(engine, salt=lambda: secrets.token_bytes(16)) as line:
         for n in range(count):
-            line.append("judged", None, {"n": n}, at=AT)
-    while log.waiting():
-        time.sleep(0.002)
-    taken, used = time.monotonic() - start, time.process_time() - cpu
-    stop.set()
-    thread.join()
-    return count / taken, used / count * 1e6
+            line.append("judged", secrets.token_hex(16), {"n": n}, at=AT)
+    used = time.process_time() - cpu
+    while log is not None and log.size() < count:
+        time.sleep(0.005)
+    return count / (time.monotonic() - start), used / count * 1e6
 
 
 def _growth(new: Callable[[], str], folder: Path, sizes: list[int]) -> Iterator[Row]:
@@ -181,12 +174,8 @@ def _growth(new: Callable[[], str], folder: Path, sizes: list[int]) -> Iterator[
             start = time.process_time()
             with Grouped(engine, salt=lambda: secrets.token_bytes(16)) as line:
                 for n in range(there, size):
-                    while True:
-                        try:
-                            line.append("judged", None, {"n": n}, at=AT)
-                            break
-                        except Exception:  # noqa: BLE001 - the line is full
-                            time.sleep(0.05)
+                    while not _put_down(line, n):
+                        time.sleep(0.05)
             sequencer.drain()
             spent = (time.process_time() - start) / (size - there) * 1e6
             there = size
@@ -211,6 +200,18 @@ def _growth(new: Callable[[], str], folder: Path, sizes: list[int]) -> Iterator[
             f"{there / (time.process_time() - start):,.0f} entries a CPU second",
             "log and auditor in one process",
         )
+
+
+def _put_down(line: Grouped, n: int) -> bool:
+    try:
+        line.append("judged", secrets.token_hex(16), {"n": n}, at=AT)
+    except UnavailableError:  # the line is full
+        return False
+    return True
+
+
+def _task(url: str, folder: Path) -> Task:
+    return Task(url, str(folder / "keys"), "bench.example/log", str(folder / f"{secrets.token_hex(4)}.checkpoint"))
 
 
 def _sequencer(engine: Engine, folder: Path) -> Sequencer:

@@ -62,6 +62,7 @@ def test_canonical_json_reads_back_and_is_one_way_to_write(value: dict[str, Any]
 @given(asset_id=st.none() | st.text(st.characters(codec="utf-8")), at=st.datetimes(timezones=st.just(UTC)))
 def test_a_body_says_what_went_in(asset_id: str | None, at: datetime) -> None:
     said = json.loads(body(Kind.JUDGED, asset_id, "0" * 64, at))
+    assert body(Kind.JUDGED, asset_id, "0" * 64, at) == canonical(said)
     assert said == {
         "asset": asset_id,
         "at": at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
