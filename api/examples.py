@@ -173,6 +173,8 @@ ASSET: dict[str, Any] = {
     "links": {
         "self": f"/api/v1/assets/{_ID}",
         "trail": f"/api/v1/assets/{_ID}/trail",
+        "lineage": f"/api/v1/assets/{_ID}/lineage",
+        "bundle": f"/api/v1/assets/{_ID}/bundle",
         "reference": f"/api/v1/assets/{_ID}/reference",
     },
 }

@@ -157,3 +157,27 @@ export function percent(share) {
   if (shown === 100 && share < 1) return "over 99 %";
   return `${shown} %`;
 }
+
+const KINDS = {
+  overlaid: "Words or lines laid over it",
+  covered: "Covered with one colour",
+  replaced: "Other content than what is registered",
+};
+
+export function kind(name) {
+  return KINDS[name] ?? name;
+}
+
+// Where a box lies, by thirds: { x: 0.1, y: 0.8, … } → "lower left"
+export function place({ x, y, w, h }) {
+  const third = (share, names) => names[Math.min(2, Math.max(0, Math.floor(share * 3)))];
+  const [row, column] = [third(y + h / 2, ["upper", "", "lower"]), third(x + w / 2, ["left", "", "right"])];
+  if (w > 0.66 && h > 0.66) return "over most of it";
+  if (w > 0.66) return row ? `${row} part, from side to side` : "across the middle";
+  if (!row && !column) return "in the middle";
+  return row && column ? `${row} ${column}` : row ? `${row} middle` : `${column} of the middle`;
+}
+
+export function extent({ w, h, score }) {
+  return `within ${percent(w * h)} of the picture, ${score >= 0.8 ? "clearly" : "faintly"}`;
+}

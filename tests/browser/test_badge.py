@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, Route, expect
+from browsing import SHOWN, STATUS, badge, page_of
+from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 BADGE = Path(__file__).resolve().parents[2] / "api" / "web" / "badge.js"
-STATUS = "**/api/v1/feed/status*"
 FORBIDDEN = re.compile(r"\b(authentic|real|fake|genuine|echt|auténtico|authentique)\b|[✓✔✅☑🟢真]", re.IGNORECASE)
-ITEM = {
-    "label": "Content Credentials", "summary": "…", "signer": {"name": "Example <b>News</b>", "development": False},
-    "signed_at": "2026-11-20T16:04:11Z", "asset_id": "one", "signals": ["inception:partlyGenAICreation"],
-}  # fmt: skip
-SHOWN = ("trusted", "valid", "recovered", "altered", "conflict", "revoked", "invalid")
 
 
 @pytest.fixture(scope="module")
@@ -29,29 +23,6 @@ def asset(service: str, files: dict[str, Path]) -> str:
     assert files
     found: str = items[0]["id"]
     return found
-
-
-def page_of(open_page: Any, badges: str, *, lang: str = "en", direction: str = "ltr", **options: Any) -> tuple[Page, list[str]]:
-    """A page of somebody else with badges on it; statuses are ours: the id is the status. Returns the requests too."""
-    asked: list[str] = []
-
-    def answer(route: Route) -> None:
-        asked.append(route.request.url)
-        ids = route.request.url.split("ids=")[1].split(",")
-        items = [{"id": one, "status": one.split("-")[0], **(ITEM if one.split("-")[0] in SHOWN else {})} for one in ids]
-        route.fulfill(body=json.dumps({"items": items}), content_type="application/json")
-
-    page = open_page("/healthz", **options)
-    page.route(STATUS, answer)
-    head = f'<!doctype html><html lang="{lang}" dir="{direction}"><meta charset="utf-8"><title>Sample</title>'
-    body = f'{head}<script type="module" src="/badge.js"></script><body>{badges}'
-    page.route("**/sample", lambda route: route.fulfill(body=body, content_type="text/html; charset=utf-8"))
-    page.goto(page.url.replace("/healthz", "/sample"))
-    return page, asked
-
-
-def badge(one: str) -> str:
-    return f'<p><colophon-badge asset="{one}"></colophon-badge></p>'
 
 
 def test_it_is_small() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import VERIFY, answered, choose
 from playwright.sync_api import FileChooser, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
@@ -16,19 +19,8 @@ from api import examples
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-VERIFY = "**/api/v1/verify*"
 FORBIDDEN = re.compile(r"\b(authentic|real|fake|genuine)\b|[✓✔✅☑🟢]", re.IGNORECASE)
 Files = dict[str, Path]
-
-
-def choose(page: Page, path: Path) -> None:
-    page.set_input_files("#file", path)
-
-
-def answered(page: Page, body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> None:
-    """Let the next question get an answer of our own making: for what the real service cannot be made to say at will."""
-    kind = "application/json" if status == 200 else "application/problem+json"
-    page.route(VERIFY, lambda route: route.fulfill(status=status, body=json.dumps(body), content_type=kind, headers=headers))
 
 
 def opened_by_key(page: Page) -> FileChooser:
@@ -60,7 +52,13 @@ def test_a_stripped_copy(open_page: Any, files: Files, shoot: Any) -> None:
     expect(page.locator("#summary")).to_be_focused()
     expect(page.locator("#announce")).to_contain_text("recovered")
     assert lights(page) == {"Signature": "Holds, recovered", "Signer": "Development certificate", "Mark": "Found"}
-    assert page.locator("#plates figure").count() >= 2
+    wipe = page.get_by_role("slider")
+    expect(wipe).to_have_attribute("aria-valuetext", "50 %")
+    wipe.press("ArrowRight")
+    expect(wipe).to_have_attribute("aria-valuetext", "51 %")
+    over = page.locator("#plates .over")
+    assert over.evaluate("image => getComputedStyle(image).clipPath") == "inset(0px 0px 0px 51%)"
+    assert page.locator("#plates .box").count() == 0
     for picture in page.locator("#plates img").all():
         assert picture.evaluate("image => image.complete && image.naturalWidth > 100")
         assert picture.get_attribute("alt")
@@ -84,9 +82,43 @@ def test_an_altered_copy(open_page: Any, files: Files, shoot: Any) -> None:
     page = open_page()
     choose(page, files["pasted"])
     expect(page.locator("#word")).to_have_text("altered")
-    expect(page.locator("#plates figure")).to_have_count(3)
-    expect(page.locator("#plates figcaption").last).to_contain_text("differ")
+    expect(page.locator("#plates .box")).to_have_count(1)
+    expect(page.locator("#plates .places li")).to_have_text(re.compile("^Other content than what is registered, "))
+    assert 85 < int(page.get_by_role("slider").input_value()) < 100  # what differs is to be seen at once
     shoot(page, "altered")
+    plain = page.locator("#plates img").first.get_attribute("src")
+    page.get_by_label("their own shape").check()
+    expect(page.locator("#plates .boxes")).to_be_hidden()
+    assert page.locator("#plates img").first.get_attribute("src") != plain
+    page.get_by_label("nothing").check()
+    assert page.locator("#plates img").first.get_attribute("src") == plain
+
+
+def test_the_frame_lies_on_what_was_pasted(open_page: Any, files: Files) -> None:
+    page = open_page()
+    choose(page, files["pasted"])
+    expect(page.locator("#plates .box")).to_have_count(1)
+    stage, box = (page.locator(f"#plates .{name}").bounding_box() for name in ("stage", "box"))
+    assert stage is not None
+    assert box is not None
+    assert abs((box["x"] - stage["x"]) / stage["width"] - 1 / 2) < 0.04
+    assert abs((box["y"] - stage["y"]) / stage["height"] - 1 / 2) < 0.04
+    assert abs(box["width"] / stage["width"] - 1 / 3) < 0.06
+
+
+def test_the_history_leads_to_the_record_and_a_bundle(open_page: Any, files: Files, tmp_path: Path) -> None:
+    page = open_page()
+    choose(page, files["signed"])
+    expect(page.locator("#steps .here")).to_have_text("what this file comes from")
+    expect(page.locator("#steps img")).to_have_js_property("complete", True)
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="Download the bundle").click()
+    saving.value.save_as(tmp_path / "story.zip")
+    assert "verdict.json" in " ".join(zipfile.ZipFile(tmp_path / "story.zip").namelist())
+    expect(page.locator("#keeping [role=status]")).to_contain_text("Saved as colophon-")
+    page.get_by_role("link", name="The record of this asset").click()
+    page.wait_for_url("**/assets/*")
+    expect(page.locator("#signed")).to_contain_text("development certificate")
 
 
 def test_a_file_of_which_nothing_is_known(open_page: Any, files: Files, shoot: Any) -> None:
@@ -148,11 +180,44 @@ def test_everything_is_reached_by_keyboard(open_page: Any, files: Files) -> None
     assert page.locator(".choose").evaluate("label => getComputedStyle(label).outlineStyle") == "solid"
     opened_by_key(page).set_files(files["plain"])
     expect(page.locator("#summary")).to_be_focused()
-    page.keyboard.press("Tab")
-    expect(page.locator(".raw summary")).to_be_focused()
+    expect(page.get_by_role("button", name="Download the bundle")).to_be_visible()
+    reached = []
+    while not page.locator(".raw summary").evaluate("node => node === document.activeElement"):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.textContent"))
+        assert len(reached) < 12, reached
+    assert "The record of this asset" in reached
+    assert "Download the bundle" in reached
     page.keyboard.press("Enter")
     expect(page.locator("#raw")).to_be_visible()
     assert json.loads(page.locator("#raw").text_content() or "")["status"] == "recovered"
+
+
+def test_a_file_is_named_by_its_digest(open_page: Any, files: Files) -> None:
+    page = open_page()
+    page.get_by_label("or name one").fill(hashlib.sha256(files["signed"].read_bytes()).hexdigest())
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/assets/*")
+    expect(page.locator("#signed")).to_contain_text("image/jpeg")
+
+
+@pytest.mark.parametrize("name", ["0" * 64, "never", "<b>x</b>"])
+def test_a_name_that_nobody_knows(open_page: Any, name: str) -> None:
+    page = open_page()
+    page.get_by_label("or name one").fill(name)
+    page.get_by_role("button", name="Look it up").click()
+    expect(page.locator("#problem-title")).to_have_text("Nothing is known under that name")
+    expect(page.locator("#again")).to_be_hidden()
+
+
+def test_an_address_is_sent_as_one(open_page: Any) -> None:
+    page = open_page()
+    answered(page, examples.VERDICTS["none"]["value"])
+    page.get_by_label("or name one").fill("https://example.org/photo.jpg")
+    with page.expect_request(VERIFY) as asked:
+        page.keyboard.press("Enter")
+    assert "https://example.org/photo.jpg" in (asked.value.post_data or "")
+    expect(page.locator("#file-line")).to_contain_text("https://example.org/photo.jpg")
 
 
 # ——— what can go wrong ———
@@ -241,11 +306,15 @@ def test_names_are_never_markup(open_page: Any, files: Files) -> None:
     body["credential"]["trust_list"] = body["reasons"][0]["say"] = body["asset"]["media_type"] = hostile
     body["history"][0] |= {"action": hostile, "trust": hostile, "faults": [hostile]}
     body["not_checked"] = [hostile]
-    body["pictures"] = {"copy": "javascript:alert(1)", "reference": "https://example.org/x.png", "changes": None}
+    body["pictures"] = {"copy": "javascript:alert(1)", "reference": "https://example.org/x.png", "changes": None, "laid": "x:y"}
+    lineage = json.loads(json.dumps(examples.LINEAGE))
+    lineage["nodes"][0] |= {"title": hostile, "signer": hostile, "actions": [hostile], "trust": hostile, "faults": [hostile]}
     answered(page, body)
+    page.route("**/api/v1/assets/*/lineage", lambda route: route.fulfill(json=lineage))
     choose(page, files["plain"])
     expect(page.locator("#summary")).to_have_text(hostile)
-    assert page.locator("#verdict img, #verdict script").count() == 0
+    expect(page.locator("#steps .here")).to_be_visible()
+    assert page.locator("#plates img, #verdict script").count() == 0
     assert page.title() == "Colophon"
     assert page.locator("#signed-facts bdi").count() == 1
 

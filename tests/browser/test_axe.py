@@ -1,0 +1,80 @@
+"""axe-core on every page and every kind of answer, in light and in dark: nothing serious, nothing critical."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browsing import SHOWN, answered, badge, choose, page_of
+from playwright.sync_api import Page, expect
+
+from api import examples
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+RULES = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def serious(page: Page) -> list[str]:
+    """What axe finds in light and in dark, beyond trifles: rule, impact, where."""
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found += [(scheme, one) for one in Axe().run(page, options=RULES).response["violations"]]
+    return [
+        f"{one['id']} ({one['impact']}, {scheme}): {[node['target'] for node in one['nodes']]}"
+        for scheme, one in found
+        if one["impact"] in {"serious", "critical"}
+    ]
+
+
+def test_axe_itself_finds_what_is_wrong(open_page: Any) -> None:
+    page = open_page("/")
+    page.evaluate("document.body.append(Object.assign(document.createElement('img'), { src: 'data:,' }))")
+    assert any(line.startswith("image-alt (critical, light)") for line in serious(page))
+
+
+@pytest.mark.parametrize("path", ["/", "/feed", "/api/docs"])
+def test_pages(open_page: Any, path: str) -> None:
+    page = open_page(path)
+    page.wait_for_load_state("networkidle")
+    assert serious(page) == []
+
+
+@pytest.mark.parametrize("case", sorted(examples.VERDICTS))
+def test_verdicts(open_page: Any, files: dict[str, Path], case: str) -> None:
+    page = open_page()
+    answered(page, examples.VERDICTS[case]["value"])
+    choose(page, files["plain"])
+    expect(page.locator("#verdict")).to_be_visible()
+    page.locator(".raw summary").click()
+    assert serious(page) == []
+
+
+def test_a_changed_copy_and_its_comparison(open_page: Any, files: dict[str, Path]) -> None:
+    page = open_page()
+    choose(page, files["pasted"])
+    expect(page.get_by_role("slider")).to_be_visible()
+    expect(page.get_by_role("button", name="Download the bundle")).to_be_visible()
+    assert serious(page) == []
+
+
+@pytest.mark.parametrize(("lang", "direction"), [("en", "ltr"), ("zh-Hans", "rtl")])
+def test_badges_open_and_shut(open_page: Any, lang: str, direction: str) -> None:
+    page, _ = page_of(open_page, "<main><h1>x</h1>" + "".join(map(badge, SHOWN)) + "</main>", lang=lang, direction=direction)
+    expect(page.get_by_role("button")).to_have_count(len(SHOWN))
+    assert serious(page) == []
+    page.get_by_role("button").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert serious(page) == []
+
+
+def test_a_problem(open_page: Any, files: dict[str, Path]) -> None:
+    page = open_page(expect_complaints=True)
+    answered(page, json.loads('{"title": "Too much work at once", "detail": "wait"}'), status=503)
+    choose(page, files["plain"])
+    expect(page.locator("#problem")).to_be_visible()
+    assert serious(page) == []
