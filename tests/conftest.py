@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# before numpy is imported: threads of the linear algebra library only wait for each other
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # A busy machine is no fault of what is tested; hangs are caught by the timeout of every test.

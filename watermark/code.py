@@ -11,7 +11,7 @@ join two states with two have one metric up to sign.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -36,7 +36,7 @@ def encode(bits: Bits) -> Bits:
     return word
 
 
-def decode(soft: Soft, *, most: int = 64) -> Iterator[Bits]:
+def decode(soft: Soft, *, most: int = 64, worth: Callable[[float], bool] | None = None) -> Iterator[Bits]:
     """Yield likely payloads of a received word, the likeliest first, no more than `most`, each once.
 
     A circular Viterbi run (three turns round the tail-biting trellis, maximum likelihood but for rare words) ranks the last
@@ -46,13 +46,15 @@ def decode(soft: Soft, *, most: int = 64) -> Iterator[Bits]:
     Args:
         soft: Shape (8 n,), float32: log-likelihood ratios up to one positive factor, > 0 where a 0 is likelier.
         most: How many end states are followed, 1–16,384.
+        worth: Told, after the first turn, a correlation that no word can exceed; where it says no, nothing is yielded.
     """
     steps = soft.size // RATE
     metrics = _branch_metrics(np.asarray(soft, np.float32).reshape(steps, RATE))
-    score = np.zeros(STATES, np.float32)
-    for _ in range(2):
-        score, _ = _forward(score, metrics)
-    score, decisions = _forward(score, metrics)
+    score = _turn(np.zeros(STATES, np.float32), metrics)
+    if worth is not None and not worth(float(score.max())):
+        return  # the best open path, of which there are 2¹⁴ times more, is as good as any word
+    score = _turn(score - score.max(), metrics)
+    score, decisions = _forward(score - score.max(), metrics)
     ends = np.argsort(-score, kind="stable")[:most] if most < STATES else np.argsort(-score)
     paths, starts = _trace(ends, decisions)
     seen: set[bytes] = set()
@@ -83,6 +85,19 @@ def _branch_metrics(soft: Soft) -> Soft:
     return np.take(soft @ signs, outputs, axis=1)
 
 
+def _turn(score: Soft, metrics: Soft) -> Soft:
+    """Run the trellis once for the scores alone."""
+    half = STATES // 2
+    score, after = score.copy(), np.empty_like(score)
+    one, other = np.empty((2, half), np.float32)
+    for branch in metrics:
+        even, odd = score[0::2], score[1::2]
+        np.maximum(np.add(even, branch, out=one), np.subtract(odd, branch, out=other), out=after[:half])
+        np.maximum(np.subtract(even, branch, out=one), np.add(odd, branch, out=other), out=after[half:])
+        score, after = after, score
+    return score
+
+
 def _forward(score: Soft, metrics: Soft) -> tuple[Soft, NDArray[np.bool_]]:
     """Run the trellis once: scores at the end, and for each step and state whether the odd predecessor won."""
     half = STATES // 2
@@ -94,7 +109,7 @@ def _forward(score: Soft, metrics: Soft) -> tuple[Soft, NDArray[np.bool_]]:
         np.greater(zero_odd, zero_even, out=decisions[step, :half])
         np.greater(one_odd, one_even, out=decisions[step, half:])
         score = np.concatenate([np.maximum(zero_even, zero_odd), np.maximum(one_even, one_odd)])
-    return score - score.max(), decisions
+    return score, decisions
 
 
 def _trace(ends: NDArray[np.intp], decisions: NDArray[np.bool_]) -> tuple[Bits, NDArray[np.intp]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,8 +19,9 @@ from watermark.mask import visibility, whiten
 from watermark.pattern import interpolation, synthesise
 from watermark.placing import follow_pilots, settle
 from watermark.reading import Matrix, Reading, read
+from watermark.spectrum import spectrum
 from watermark.strength import choose
-from watermark.sync import Alignment, PoseSearch, spectrum
+from watermark.sync import Alignment, PoseSearch
 
 ALGORITHM = "org.colophon.mark.image.1"
 SMALLEST = 32
@@ -38,10 +39,14 @@ VIEWS = ((WORK_AREA, ((0.45, 0.8), (0.8, 1.25))), (120_000, ((1.2, 2.15),)), (45
 At the right size a pixel is about a canonical unit. What was cut out of a large picture is looked at small: there the mark's
 waves are long, and blocks of 16 pixels too short to tell its frequencies from the host's.
 """
-TRIED = 6
-"""Poses of a family that are read."""
+FAMILIES = (PoseSearch.upright, PoseSearch.turned, PoseSearch.stretched)
+SURE = 6.0
+"""Agreement of pilots, in standard deviations, that chance hardly gives: such a pose is read before others are searched."""
+MOST_SURE = 18
 CLEAR = 4.8
-"""Agreement of pilots, in standard deviations, that chance seldom gives: such a pose is followed through the tiles."""
+"""Agreement of pilots that a true pose seldom lacks, and chance often has."""
+TRIED = 3
+"""Poses of a family that are read though they are not sure."""
 STRAIGHT = 1e-9
 """Terms of perspective, per canonical unit, that count as none."""
 BAND_ROWS = 256
@@ -135,8 +140,8 @@ def _detect(luma: NDArray[np.uint8], keys: Sequence[bytes]) -> tuple[int, _View,
     for index, key in enumerate(keys):
         layout = lattice(key)
         for view, plane in itertools.islice(_poses(views, layout), READINGS):
-            reading = read(view.white, layout, plane)
-            if reading and reading.log_chance < math.log(P_FALSE / READINGS / len(keys)):
+            reading = read(view.white, layout, plane, math.log(P_FALSE / READINGS / len(keys)))
+            if reading:
                 return index, view, reading, settle(view.white, layout, plane, reading)
     return None
 
@@ -158,34 +163,39 @@ class _Views:
 
 
 def _poses(views: _Views, layout: Lattice) -> Iterator[tuple[_View, Matrix]]:
-    """Poses by family, each worked out only when those before it have failed.
+    """Poses worth a reading, the likely and the cheap ones first.
 
     1. The whole picture, as it was or resized: needs no pilots.
-    2. Upright at any scale, mirrored or on its side.
+    2. View by view, family by family: poses whose pilots leave little doubt. Most copies are read here.
     3. The whole picture, mirrored or turned by quarters: needs no pilots.
-    4. Turned by any angle.
-    5. Upright, stretched.
+    4. The best of the other poses of each family.
     """
     whole = list(_whole(views[0]))
     yield views[0], whole[0]
-    yield from _searched(views, layout, PoseSearch.upright)
+    sure, doubtful = 0, [list[tuple[float, _View, Matrix]]() for _ in FAMILIES]
+    for view in views:
+        for left, search in zip(doubtful, FAMILIES, strict=True):
+            for aligned in search(view.poses, layout):
+                plane = _plane(view, aligned)
+                if aligned.z > SURE and sure < MOST_SURE:
+                    sure += 1
+                    yield view, follow_pilots(view.white, layout, plane)
+                elif aligned.z > CLEAR:
+                    left.append((aligned.z, view, plane))
     for plane in whole[1:]:
         yield views[0], plane
-    yield from _searched(views, layout, PoseSearch.turned)
-    yield from _searched(views, layout, PoseSearch.stretched)
+    for left in doubtful:
+        for _, view, plane in sorted(left, key=lambda pose: -pose[0])[:TRIED]:
+            yield view, follow_pilots(view.white, layout, plane)
 
 
-def _searched(
-    views: _Views, layout: Lattice, search: Callable[[PoseSearch, Lattice], list[Alignment]]
-) -> Iterator[tuple[_View, Matrix]]:
-    """The best poses of a family over all views, as homographies from canonical units, modulo the tile, to the view's pixels."""
-    found = [(aligned, view) for view in views for aligned in search(view.poses, layout)]
-    for aligned, view in sorted(found, key=lambda pair: -pair[0].z)[:TRIED]:
-        plane = np.eye(3)
-        plane[:2, :2] = np.linalg.inv(aligned.waves).T
-        middle = [view.white.shape[1] // 2 + 0.5, view.white.shape[0] // 2 + 0.5]
-        plane[:2, 2] = middle - plane[:2, :2] @ aligned.centre
-        yield view, follow_pilots(view.white, layout, plane) if aligned.z > CLEAR else plane
+def _plane(view: _View, aligned: Alignment) -> Matrix:
+    """A pose as a homography from canonical units, modulo the tile, to the view's pixels."""
+    plane = np.eye(3)
+    plane[:2, :2] = np.linalg.inv(aligned.waves).T
+    middle = [view.white.shape[1] // 2 + 0.5, view.white.shape[0] // 2 + 0.5]
+    plane[:2, 2] = middle - plane[:2, :2] @ aligned.centre
+    return plane
 
 
 def _whole(view: _View) -> Iterator[Matrix]:

@@ -17,6 +17,8 @@ MOST_TILES = 40
 GATE = 3.0
 """Standard deviations by which the carriers' energy must stand out at one of the 256 tile offsets to be worth decoding."""
 
+_LOG_IDS = 64 * math.log(2)
+
 Matrix = NDArray[np.float64]
 
 
@@ -165,10 +167,14 @@ def _nearby(layout: Lattice) -> Real:
     return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
 
 
-def read(white: Real, layout: Lattice, plane: Matrix) -> Reading | None:
+def read(white: Real, layout: Lattice, plane: Matrix, limit: float = 0.0) -> Reading | None:
     """Read the id under a pose, or return None where no code word with a good check stands out.
 
-    The caller judges `log_chance`.
+    Args:
+        white: Shape (H, W), the whitened copy.
+        layout: The key's layout.
+        plane: Shape (3, 3), canonical units → copy pixels.
+        limit: What `log_chance` of a reading may be at most.
     """
     sums = gather(despread(white, layout.carriers, plane), layout)
     energy = np.minimum(np.abs(sums) ** 2, 8).sum(2)
@@ -178,15 +184,19 @@ def read(white: Real, layout: Lattice, plane: Matrix) -> Reading | None:
         return None
     soft = soft_values(sums[a, b], layout)
     word = np.bincount(layout.order, soft, CODE_BITS).astype(np.float32)
-    for bits in code.decode(word):
+    size = np.abs(soft).astype(np.float64)
+    for bits in code.decode(word, worth=lambda most: _log_bound(size, most) + _LOG_IDS <= limit):
         mark_id = payload.unpack(bits)
         if mark_id is None:
             continue
         signs = 1 - 2 * code.encode(bits)[layout.order].astype(np.float32)
+        chance = min(0.0, log_chance(soft, signs) + _LOG_IDS)
+        if chance > limit:
+            continue
         origin = layout.origin(mark_id)
         return Reading(
             mark_id=mark_id,
-            log_chance=min(0.0, log_chance(soft, signs) + 64 * math.log(2)),
+            log_chance=chance,
             bit_errors=int((soft * signs < 0).sum()),
             corner=((origin[0] + a) % TILES, (origin[1] + b) % TILES),
             shift=(a, b),
@@ -205,8 +215,11 @@ def log_chance(soft: Real, signs: Real) -> float:
     Returns:
         Natural logarithm of the bound, ≤ 0, for one word; add the logarithm of the number of words.
     """
-    size = np.abs(soft).astype(np.float64)
-    total = float(soft @ signs)
+    return _log_bound(np.abs(soft).astype(np.float64), float(soft @ signs))
+
+
+def _log_bound(size: NDArray[np.float64], total: float) -> float:
+    """The same from the sizes of the received values and their sum over the word."""
     if total <= 0:
         return 0.0
     rate = total / float((size**2).sum())
