@@ -115,7 +115,7 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = (), guarded: b
             prefix=API,
             tags=["media"],
             max_body_size=largest,
-            form_limits={"max_files": 1, "max_fields": 8, "max_part_size": 4096},
+            form_limits={"max_files": 1, "max_fields": 12, "max_part_size": 4096},
         )
     app.include_router(claims.router, prefix=API, tags=["media"], max_body_size=MAX_BODY + 1)
     for path, endpoint, methods in authority.ROUTES:

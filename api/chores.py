@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 
 from api.settings import Settings
 from api.wiring import House
+from keys.errors import KeysError
 from provenance.errors import ProvenanceError
 from provenance.fetch import Client
 from provenance.outbox import Delivery, Target, deliver, parse_targets
+from provenance.recording import record
 from provenance.rejudge import Rejudged, rejudge_all
 from provenance.stamping import Outcome, StampState, queued, stamp_queue
 
@@ -28,6 +30,7 @@ class Done:
     rejudged: tuple[Rejudged, ...] = ()
     stamped: tuple[Outcome, ...] = ()
     sent: tuple[Delivery, ...] = ()
+    recorded: int = 0  # signatures copied into the trail
 
     @property
     def anything(self) -> bool:
@@ -61,7 +64,8 @@ def stamp(house: House) -> tuple[Outcome, ...]:
 
 def round_of(house: House) -> Done:
     """Do everything that is due, once."""
-    return Done(rejudge(house), stamp(house), send(house))
+    recorded = record(house.keystore.folder, house.chores)
+    return Done(rejudge(house), stamp(house), send(house), recorded)
 
 
 @contextmanager
@@ -73,7 +77,7 @@ def beside(house: House, *, period_s: float = PERIOD_S, complain: Callable[[str]
         while not stop.is_set():
             try:
                 round_of(house)
-            except ProvenanceError as error:
+            except (ProvenanceError, KeysError) as error:
                 complain(f"chores: {error}")
             stop.wait(period_s)
 

@@ -57,6 +57,7 @@ def _verdict(status: str, summary: str, sha256: str, reasons: dict[str, str], **
         "signals": ["inception:capturedMedia"],
         "reasons": [{"code": code, "say": say} for code, say in reasons.items()],
         "not_checked": ["revocation.ocsp"],
+        "declared": {"identities": [], "training": {"cawg.ai_generative_training": "notAllowed"}, "consents": []},
         "inputs": {
             "validator": "c2pa-python 0.38.1",
             "policy": "colophon-1",

@@ -126,6 +126,34 @@ class Pictures(Wire):
     laid: str | None = Field(description="The reference as it lies in the copy, to wipe over it.")
 
 
+class IdentityFacts(Wire):
+    """Whose signature stands beside the claim's (CAWG identity assertion)."""
+
+    name: str | None
+    fingerprint: str | None
+    kind: str
+    roles: list[str]
+    signature: Literal["verified", "failed"] | None
+    trust: Literal["trusted", "untrusted", "expired"]
+    trust_list: str | None
+
+
+class ConsentFacts(Wire):
+    """A consent that the claim speaks of: the digest of its record, the day, what for."""
+
+    record: str
+    given: str
+    uses: list[str]
+
+
+class Declared(Wire):
+    """What the manifest declares besides how the asset came about."""
+
+    identities: list[IdentityFacts]
+    training: dict[str, str]
+    consents: list[ConsentFacts]
+
+
 class Verdict(Wire):
     """Everything that one verification found, layer by layer; `status` sums it up in one word."""
 
@@ -139,6 +167,7 @@ class Verdict(Wire):
     signals: list[str]
     reasons: list[Reason]
     not_checked: list[str]
+    declared: Declared
     inputs: Inputs
     pictures: Pictures | None = Field(None, description="Only with `?pictures=true`.")
 

@@ -52,20 +52,22 @@ class House:
         """Keys of those who cosign the log."""
         return tuple(key for line in sequencing(self.settings).witnesses for key in parse_witness(line).keys)
 
-    def studio(self, key: str | None = None, *, offline: bool = False) -> Studio:
-        """What signing with a key needs; the key is only opened where it is used."""
-        signer = key or self.settings.signer or stores.DEVELOPMENT
-        if self.signer_override is not None and ":" not in signer:
-            signer = f"{self.signer_override}?key={signer}"
+    def studio(self, key: str | None = None, *, offline: bool = False, identity: str | None = None) -> Studio:
+        """What signing with a key, and an organisation's second key, needs; a key is only opened where it is used."""
         return Studio(
             desk=self.desk,
-            signer=signer,
+            signer=self._reference(key or self.settings.signer or stores.DEVELOPMENT),
+            identity=self._reference(identity) if identity else None,
             keys_folder=self.keystore.folder,
             mark_key=self.desk.mark_keys[0],
             tsa=(lambda: None) if offline else self._answering_tsa,
             new_mark_id=lambda: secrets.randbits(64),
             new_asset_id=lambda: uuid.uuid4().hex,
         )
+
+    def _reference(self, key: str) -> str:
+        """A key of the folder is the signing process's where there is one."""
+        return f"{self.signer_override}?key={key}" if self.signer_override is not None and ":" not in key else key
 
     def _answering_tsa(self) -> str | None:
         """The authority's URL, if it answers now: the library would fail a signature for a stamp."""

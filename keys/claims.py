@@ -4,6 +4,9 @@ A private key that signs any bytes signs for whoever reaches its socket. So the 
 `["Signature1", protected, h'', claim]` (RFC 9052 §4.4, C2PA 2.5 §13.2) with our algorithm and certificate in the
 protected header, and the claim must have the members that every claim has (C2PA 2.5 §10; v1 and v2 claims). The
 asset itself never travels.
+
+The one other thing is the signer payload of an identity assertion (CAWG Identity 1.1 §5.2, §8.1): assertions by digest, the hard
+binding among them, in the same structure. A policy names it `cawg.identity` among its generators.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from keys.policy import CAPTURE_CODE, MEDIA_TYPE, SOURCE_TYPE, Statement
 
 _ALG, _X5CHAIN = 1, 33
 _SIGNATURE_BOX = "self#jumbf="
+_X509 = "cawg.x509.cose"
+IDENTITY = "cawg.identity"  # what a policy's `generators` calls identity assertions
 
 
 def objection(tbs: bytes, alg: str, leaf: x509.Certificate) -> str | None:
@@ -32,7 +37,9 @@ def objection(tbs: bytes, alg: str, leaf: x509.Certificate) -> str | None:
     _, protected, external, payload = structure
     if not isinstance(protected, bytes) or not isinstance(payload, bytes) or external != b"":
         return "not the Signature1 structure of a claim"
-    return _header_objection(_decode(protected), alg, leaf) or _claim_objection(_decode(payload))
+    content = _decode(payload)
+    check = _identity_objection if _is_identity(content) else _claim_objection
+    return _header_objection(_decode(protected), alg, leaf) or check(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +53,14 @@ class Claim:
 def claim_of(tbs: bytes) -> Claim:
     """The claim in to-be-signed bytes that `objection` has passed."""
     payload = _decode(tbs)[3]
-    return Claim(payload, _decode(payload)["instanceID"])
+    return Claim(payload, _decode(payload).get("instanceID", ""))
 
 
 def statement(tbs: bytes) -> Statement:
     """What the claim in to-be-signed bytes that `objection` has passed says of itself; what has another type says nothing."""
     claim = _decode(_decode(tbs)[3])
+    if _is_identity(claim):
+        return Statement(IDENTITY)
     info = claim.get("claim_generator_info")
     info = info[0] if _is_list(info) and info else info  # a list in claims of version 1
     info = info if isinstance(info, Mapping) else {}
@@ -70,6 +79,22 @@ _ASSERTIONS = ("created_assertions", "gathered_assertions", "assertions")
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _is_identity(content: Any) -> bool:
+    return isinstance(content, Mapping) and "sig_type" in content
+
+
+def _identity_objection(payload: Mapping[Any, Any]) -> str | None:
+    """The signer payload of an identity assertion names assertions by digest, the hard binding among them (§5.2)."""
+    named = payload.get("referenced_assertions")
+    if payload.get("sig_type") != _X509 or set(payload) - {"sig_type", "referenced_assertions", "role"}:
+        return "not the signer payload of an X.509 identity assertion"
+    if not _is_list(named) or not named or not all(_is_hashed_uri(item) for item in named):
+        return "the identity assertion names no assertions"
+    if not any(item["url"].rpartition("/")[2].startswith("c2pa.hash.") for item in named):
+        return "the identity assertion does not name the hard binding"
+    return None
 
 
 def _header_objection(header: Any, alg: str, leaf: x509.Certificate) -> str | None:

@@ -14,8 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+
+from cryptography import x509
 
 from keys import policy as policies
 from keys.book import Book, Pages
@@ -24,7 +27,9 @@ from keys.claims import claim_of, objection, statement
 from keys.errors import SigningRefusedError
 from keys.journal import Journal, Signature
 from keys.policy import Policy, Statement
-from keys.signer import Signer
+from keys.signer import Signer, key_name, load
+from keys.signers.remote import RemoteSigner
+from keys.signers.socket import SocketSigner
 
 
 class Notary:
@@ -86,6 +91,42 @@ class Notary:
         if self._pages is None or self._pages[0] != state:
             self._pages = (state, self._book.read())
         return self._pages[1]
+
+
+@dataclass(frozen=True)
+class Witnessed:
+    """A signer opened in this process, behind the notary of its folder."""
+
+    name: str
+    signer: Signer
+    notary: Notary
+
+    @property
+    def alg(self) -> str:
+        return self.signer.alg
+
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        return self.signer.chain
+
+    @property
+    def certificate_pem(self) -> str:
+        return self.signer.certificate_pem
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign a claim. Raises as `Notary.sign`."""
+        return self.notary.sign(self.name, self.signer, data, at=datetime.now(UTC))
+
+
+def witnessed(ref: str, *, folder: Path) -> Signer:
+    """The signer of a reference; one that is opened here obeys the folder's policy and writes into its journal.
+
+    A signing process and a remote service do so on their side. Raises like `keys.signer.load`.
+    """
+    signer = load(ref, folder=folder)
+    if isinstance(signer, SocketSigner | RemoteSigner):
+        return signer
+    return Witnessed(key_name(ref), signer, Notary(folder))
 
 
 def _state(path: Path) -> object:

@@ -48,6 +48,16 @@ class Signer(Protocol):
         ...
 
 
+def key_name(ref: str) -> str:
+    """The name under which a policy knows the key of a reference; for hardware and remote keys the reference itself."""
+    scheme, colon, rest = ref.partition(":")
+    if not colon:
+        return ref
+    if scheme == "unix":
+        return parse_qs(rest.partition("?")[2]).get("key", ["development"])[0]
+    return rest if scheme == "file" else ref
+
+
 def load(ref: str, *, folder: Path) -> Signer:
     """Find the signer that a reference names.
 

@@ -16,10 +16,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from keys import policy
+from keys.errors import SigningRefusedError
+from keys.policy import CAPTURE_CODE, CONSENT, MEDIA_TYPE, SOURCE_TYPE, Statement
+from keys.signer import key_name
 from provenance import appraisal, tasks
 from provenance.actions import SOURCE_TYPES
-from provenance.claim import THUMBNAIL, captured
+from provenance.claim import GENERATOR, THUMBNAIL, captured
 from provenance.credential import Credential, SoftBinding
+from provenance.declared import Consent, stated, training
 from provenance.desk import Studio
 from provenance.errors import AlreadySignedError, InputError, OutputError, SigningError, UnmarkableError, UnsupportedMediaError
 from provenance.feed import public_status
@@ -45,6 +50,9 @@ class SignRequest:
         mark: "auto" marks what can be marked, "none" leaves the content alone, an algorithm's name insists.
         redact: Metadata to leave out of a re-encoded picture: "gps".
         strength: RMS luma change in 8-bit code values; None lets the content decide.
+        code: A capture code, where the key's policy asks for one.
+        training: Whether machines may learn from it, one of `declared.PREFERENCES`; None says nothing.
+        consent: Of whoever is depicted or voiced.
     """
 
     source: Path
@@ -55,6 +63,9 @@ class SignRequest:
     register: bool = True
     title: str | None = None
     strength: float | None = None
+    code: str | None = field(default=None, repr=False)
+    training: str | None = None
+    consent: Consent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +125,8 @@ def sign(request: SignRequest, studio: Studio, *, at: datetime) -> Signed:
     Raises:
         InputError: the source cannot be read, is no kind that can be signed, or carries a credential already.
         OutputError: the destination cannot be written, or is the source.
-        SigningError: the signer refused, or the result did not read back as intact.
+        SigningRefusedError: the key's policy does not let it sign this.
+        SigningError: the signer failed, or the result did not read back as intact.
         StoreError: the registry could not take it; then there is no file either.
     """
     if request.source_type not in SOURCE_TYPES:
@@ -122,6 +134,7 @@ def sign(request: SignRequest, studio: Studio, *, at: datetime) -> Signed:
     with placing(request.source, request.destination) as scratch:
         media_type = signable(request.source, studio.desk.workers.run(tasks.kind, str(request.source)))
         _refuse_signed(request.source, media_type, studio)
+        _ask_policy(request, media_type, studio)
         carrier = carry(request, media_type, scratch, studio)
         definition = captured(
             title=request.title or request.source.name,
@@ -129,10 +142,11 @@ def sign(request: SignRequest, studio: Studio, *, at: datetime) -> Signed:
             at=at,
             binding=carrier.binding,
             thumbnail=carrier.view is not None,
+            also=_declarations(request),
         )
         return finish(
             carrier,
-            definition,
+            stated(definition, **{SOURCE_TYPE: request.source_type, CAPTURE_CODE: request.code}),
             scratch,
             studio,
             destination=request.destination,
@@ -140,6 +154,7 @@ def sign(request: SignRequest, studio: Studio, *, at: datetime) -> Signed:
             register=request.register,
             at=at,
             summary={"source_type": request.source_type},
+            consent=request.consent,
         )
 
 
@@ -204,6 +219,7 @@ def finish(
     parent: tuple[Mapping[str, Any], str, str] | None = None,
     parent_asset_id: str | None = None,
     update: bool = False,
+    consent: Consent | None = None,
 ) -> Signed:
     """Sign a carrier, read it back, judge it, register it, and put it in its place.
 
@@ -214,8 +230,9 @@ def finish(
         source=str(carrier.path),
         destination=str(scratch),
         media_type=carrier.media_type,
-        definition=definition,
+        definition=stated(definition, **{MEDIA_TYPE: carrier.media_type}),
         signer=studio.signer,
+        identity=None if update else studio.identity,
         keys_folder=str(studio.keys_folder),
         tsa_url=studio.tsa(),
         parent=parent,
@@ -256,6 +273,7 @@ def finish(
             summary={**summary, "manifest": credential.active, "sha256": result.sha256},
             development=verdict.credential.signer.development,
             stamp_due=None if stamped else appraisal.leaf_end(credential.manifest),
+            consent=consent.payload() if consent else None,
         )
         entry = studio.desk.registry.register(registration, at=at).entry_id
         studio.desk.registry.set_status(asset_id, result.sha256, public_status(verdict), at=at)
@@ -332,6 +350,25 @@ def _judged(
         why = "; ".join(r.say for r in verdict.reasons) or verdict.summary
         raise SigningError(str(destination), f"what was signed does not read back as intact: {why}")
     return verdict
+
+
+def _declarations(request: SignRequest) -> list[Mapping[str, Any]]:
+    """The assertions that the request asks for besides what every capture states."""
+    wanted: list[Mapping[str, Any]] = []
+    if request.training:
+        wanted.append(training(request.training))
+    if request.consent:
+        wanted.append(request.consent.assertion())
+    return wanted
+
+
+def _ask_policy(request: SignRequest, media_type: str, studio: Studio) -> None:
+    """Ask the key's policy before any work is done; whoever holds the key asks it again, and counts."""
+    labels = frozenset({CONSENT}) if request.consent else frozenset()
+    said = Statement(GENERATOR["name"], request.source_type, media_type, request.code, labels)
+    refused = policy.load(studio.keys_folder).rule(key_name(studio.signer)).objection(said)
+    if refused:
+        raise SigningRefusedError(*refused)
 
 
 def _view(source: Path, studio: Studio) -> tasks.Prepared:

@@ -33,7 +33,15 @@ class Parent:
         return {"title": self.title, "relationship": "parentOf", "label": PARENT}
 
 
-def captured(*, title: str, source_type: str, at: datetime, binding: SoftBinding | None, thumbnail: bool) -> dict[str, Any]:
+def captured(
+    *,
+    title: str,
+    source_type: str,
+    at: datetime,
+    binding: SoftBinding | None,
+    thumbnail: bool,
+    also: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     """A standard manifest for something new.
 
     Args:
@@ -41,11 +49,14 @@ def captured(*, title: str, source_type: str, at: datetime, binding: SoftBinding
         at: When it was made, as the claim generator states it.
         binding: The mark that the content carries.
         thumbnail: Whether a JPEG is given as resource `THUMBNAIL`.
+        also: Further assertions (see `declared`).
     Raises:
         KeyError: no such source type.
     """
     first = {"action": actions.CREATED, "when": iso(at), "digitalSourceType": actions.SOURCE_TYPES[source_type]}
-    return _definition(title, [first], binding, thumbnail)
+    definition = _definition(title, [first], binding, thumbnail)
+    definition["assertions"] = [*definition["assertions"], *also]
+    return definition
 
 
 def edited(

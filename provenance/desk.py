@@ -39,6 +39,7 @@ class Studio:
         tsa: Returns the URL of a time stamp authority that answers now, or None: sign without, and queue.
         new_mark_id: A fresh 64-bit id.
         new_asset_id: A fresh asset id.
+        identity: Reference of a second key, an organisation's: it signs an identity assertion beside the claim (CAWG).
     """
 
     desk: Desk
@@ -48,3 +49,4 @@ class Studio:
     tsa: Callable[[], str | None]
     new_mark_id: Callable[[], int]
     new_asset_id: Callable[[], str]
+    identity: str | None = None

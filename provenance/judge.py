@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from keys.trust import ListKind, TrustList
-from provenance import say, signals
+from provenance import declared, say, signals
 from provenance.appraisal import REPLACED, Appraisal, RevocationRecord, appraise
 from provenance.credential import Credential, Manifest, Remote, SoftBinding, Unreadable
 from provenance.status import Content, FileCredential, Layers, Owner, status
@@ -24,6 +24,7 @@ from provenance.verdict import (
     Binding,
     Change,
     CredentialFacts,
+    Declared,
     HistoryStep,
     Inputs,
     MarkFacts,
@@ -142,6 +143,7 @@ def judge(evidence: Evidence, *, lists: Sequence[TrustList], at: datetime, valid
         signals=_told(labels, word),
         reasons=reasons,
         not_checked=_not_checked(evidence, shown),
+        declared=declared.read(shown.manifest, lists=lists, at=shown.time.at or at) if shown else Declared(),
         inputs=Inputs(validator, POLICY, _digests(lists), at),
     )
 

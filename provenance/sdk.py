@@ -6,6 +6,7 @@ a process and are never used across a fork.
 
 from __future__ import annotations
 
+import ctypes
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 import c2pa
+from c2pa.c2pa import _lib as _library  # the wrapper's own handle of the library
 
 from provenance.credential import Code, Credential, Remote, Results, Unreadable, assemble, results_of
 from provenance.jumbf import JumbfError, manifests
@@ -119,6 +121,7 @@ def sign(
     resources: Mapping[str, bytes],
     ingredients: Sequence[tuple[Mapping[str, Any], str, BinaryIO]] = (),
     update: bool = False,
+    identity: tuple[str, str, Callable[[bytes], bytes]] | None = None,
 ) -> SealedAsset:
     """Write `source` with a new manifest to `destination`, which must be empty.
 
@@ -129,20 +132,28 @@ def sign(
         tsa_url: RFC 3161 authority; signing fails when it does not answer well.
         update: Write an update manifest over a signed `source`, holding a time stamp for the manifest that it updates;
             needs `tsa_url`, which is asked twice (C2PA 2.5 §16.19).
+        identity: Algorithm, chain and callback of a second key: it signs an identity assertion over the hard binding
+            (CAWG Identity 1.1 §8.1).
     Raises:
         SignFailedError: with the signer's own error where there is one.
     """
     causes: list[BaseException] = []
 
-    def guarded(data: bytes) -> bytes:
-        try:
-            return callback(data)
-        except BaseException as cause:  # the library swallows it: keep the real cause
-            causes.append(cause)
-            raise
+    def guarded(sign_: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+        def call(data: bytes) -> bytes:
+            try:
+                return sign_(data)
+            except BaseException as cause:  # the library swallows it: keep the real cause
+                causes.append(cause)
+                raise
+
+        return call
 
     try:
-        signer = c2pa.Signer.from_callback(guarded, _ALGORITHMS[algorithm], chain_pem, tsa_url)
+        signer = c2pa.Signer.from_callback(guarded(callback), _ALGORITHMS[algorithm], chain_pem, tsa_url)
+        if identity is not None:
+            second = c2pa.Signer.from_callback(guarded(identity[2]), _ALGORITHMS[identity[0]], identity[1], None)
+            signer = _with_identity(signer, second)
         builder = c2pa.Builder(dict(definition), context=_stamping(tsa_url) if update and tsa_url else _context())
         if update:
             builder.set_intent(c2pa.C2paBuilderIntent.UPDATE)
@@ -153,6 +164,24 @@ def sign(
         return SealedAsset(builder.sign(signer, media_type, source, destination))
     except c2pa.C2paError as error:
         raise SignFailedError(str(causes[0]) if causes else _clean(error)) from (causes[0] if causes else error)
+
+
+def _with_identity(signer: c2pa.Signer, second: c2pa.Signer) -> c2pa.Signer:
+    """One signer out of two: the second signs an identity assertion. The C API has it, the Python wrapper does not (0.38.1).
+
+    The library takes both over; the wrappers are left without their handles, so that nothing is freed twice, and the second's
+    callback is kept alive by the first.
+    """
+    join = _library.c2pa_identity_signer_create
+    join.restype = ctypes.c_void_p
+    join.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
+    handle = type(signer._handle)
+    joined = join(ctypes.cast(signer._handle, ctypes.c_void_p), ctypes.cast(second._handle, ctypes.c_void_p), None, None)
+    if not joined:
+        raise c2pa.C2paError("the library could not join an identity signer")
+    signer._handle, second._handle = ctypes.cast(joined, handle), None
+    signer.identity = second
+    return signer
 
 
 @cache

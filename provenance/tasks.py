@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from keys.signer import load
+from keys.errors import KeysError
+from keys.notary import witnessed
 from provenance import fingerprint, sdk
 from provenance import fit as fitting
 from provenance.claim import THUMBNAIL
@@ -90,6 +91,7 @@ class SignJob:
     parent: tuple[Mapping[str, Any], str, str] | None = None  # ingredient, media type, path
     resources: Mapping[str, bytes] = field(default_factory=dict)
     update: bool = False  # an update manifest that holds a time stamp for the one before
+    identity: str | None = None  # reference of a second key, for an identity assertion
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,11 +276,13 @@ def sign_file(job: SignJob) -> SignedFile:
     """Sign a file into a new one and read the result back.
 
     Raises:
-        SigningError: the library or the signer refused.
+        SigningError: the library could not sign.
+        KeysError: the signer could not, or refused.
         OutputError: the result cannot be written (disk full, no rights).
     """
     clock = _Clock()
-    signer = load(job.signer, folder=Path(job.keys_folder))
+    signer = witnessed(job.signer, folder=Path(job.keys_folder))
+    named = witnessed(job.identity, folder=Path(job.keys_folder)) if job.identity else None
     with _reading(job.source) as source, _Watched(job.destination) as destination:
         parent = job.parent
         opened = Path(parent[2]).open("rb") if parent else None  # noqa: SIM115 - closed below, both at once
@@ -295,9 +299,12 @@ def sign_file(job: SignJob) -> SignedFile:
                 resources=job.resources if THUMBNAIL in job.resources else {},
                 ingredients=[(parent[0], parent[1], opened)] if parent and opened else (),
                 update=job.update,
+                identity=(named.alg, named.certificate_pem, named.sign) if named else None,
             )
         except sdk.SignFailedError as error:
             destination.reraise()
+            if isinstance(error.__cause__, KeysError):
+                raise error.__cause__ from error
             raise SigningError(job.source, str(error)) from error
         finally:
             if opened:

@@ -140,6 +140,37 @@ class HistoryStep:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentityFacts:
+    """An identity assertion (CAWG): whose signature stands beside the claim's. `signature` None: of a kind not looked at."""
+
+    name: str | None
+    fingerprint: str | None
+    kind: str
+    roles: tuple[str, ...]
+    signature: Signature | None
+    trust: Trust
+    trust_list: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentFacts:
+    """A consent that the claim speaks of: the digest of its record, the day, what for. Never who."""
+
+    record: str
+    given: str
+    uses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the manifest declares besides how the asset came about; `training` is the preference by use."""
+
+    identities: tuple[IdentityFacts, ...] = ()
+    training: Mapping[str, str] = field(default_factory=dict)
+    consents: tuple[ConsentFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PoseFacts:
     scale: float
     rotation_deg: float
@@ -202,6 +233,7 @@ class Verdict:
     signals: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
     not_checked: tuple[str, ...] = ()
+    declared: Declared = field(default_factory=Declared)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -218,6 +250,7 @@ class Verdict:
                 "signals": self.signals,
                 "reasons": self.reasons,
                 "not_checked": self.not_checked,
+                "declared": self.declared,
                 "inputs": self.inputs,
             }
         )

@@ -6,7 +6,18 @@ from collections.abc import Iterator
 
 from api.cli.terminal import Cell, Row, status_style
 from api.cli.words import chance, count, moment, percent, place, places, sentence, short
-from provenance.verdict import Change, CredentialFacts, HistoryStep, Inputs, MarkFacts, Source, Trust, Verdict
+from provenance.verdict import (
+    Change,
+    CredentialFacts,
+    Declared,
+    HistoryStep,
+    Inputs,
+    MarkFacts,
+    Signature,
+    Source,
+    Trust,
+    Verdict,
+)
 
 _TRUST = {
     Trust.TRUSTED: "on a trust list",
@@ -109,6 +120,25 @@ def history(steps: tuple[HistoryStep, ...]) -> Iterator[Row]:
 def changes(boxes: tuple[Change, ...]) -> list[Row]:
     """Each region: where it is, how large, how much it differs."""
     return [Row(place(box), f"{percent(box.w * box.h)} of the picture, score {box.score:.2f}") for box in boxes]
+
+
+def declared(said: Declared) -> Iterator[Row]:
+    """Who stands behind it besides the signer, what machines may do with it, who consented."""
+    for one in said.identities:
+        if one.signature is None:
+            yield Row("identity", f"of the kind {one.kind}, which is not looked at here")
+            continue
+        listed = f"on a list ({one.trust_list})" if one.trust_list else "on no identity list: not verified"
+        held = "" if one.signature is Signature.VERIFIED else "; its signature does not hold"
+        yield Row("identity", f"{one.name}, {listed}{held}" + (f", as {', '.join(one.roles)}" if one.roles else ""))
+    for word in dict.fromkeys(said.training.values()):
+        uses = ", ".join(use.removeprefix("cawg.") for use, chosen in said.training.items() if chosen == word)
+        yield Row("learning", f"{_LEARNING[word]}: {uses}")
+    for agreed in said.consents:
+        yield Row("consent", f"given {agreed.given} for {', '.join(agreed.uses)} (record {short(agreed.record)})")
+
+
+_LEARNING = {"allowed": "allowed", "notAllowed": "not allowed", "constrained": "allowed under conditions"}
 
 
 def unchecked(item: str) -> str:

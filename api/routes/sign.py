@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import mimetypes
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ from api.routes.common import API, errors, house, json_response, outbox, turns
 from api.wiring import House
 from provenance.actions import SOURCE_TYPES
 from provenance.capture import Signed, SignRequest, sign
+from provenance.declared import Consent
+from provenance.declared import consent as consent_record
 from provenance.verdict import iso
 
 router = APIRouter()
@@ -31,6 +34,7 @@ _ROUTE = "POST /api/v1/sign"
 _BINARY = {"type": "string", "format": "binary"}
 _KEY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _MARK_NAME = r"^[A-Za-z0-9._-]{1,64}$"
+Preference = Literal["allowed", "notAllowed", "constrained"]
 _SOURCES = {"enum": sorted(SOURCE_TYPES)}
 _HEADERS = {
     "Location": "Address of the asset.",
@@ -51,6 +55,10 @@ class Wishes:
     source: str
     mark: str
     redact: tuple[str, ...]
+    code: str | None = None
+    identity: str | None = None
+    training: str | None = None
+    consent: str | None = None
 
 
 @router.post(
@@ -80,6 +88,10 @@ async def sign_file(
     source: Annotated[str, Form(description="IPTC digital source type.", json_schema_extra=_SOURCES)] = "digitalCapture",
     mark: Annotated[str, Form(pattern=_MARK_NAME, description='"auto", "none" or an algorithm.')] = "auto",
     redact: Annotated[list[Literal["gps"]] | None, Form(description="Camera metadata to leave out.")] = None,
+    code: Annotated[str | None, Form(max_length=200, description="Capture code, where the key's policy asks for one.")] = None,
+    identity: Annotated[str | None, Form(pattern=_KEY_NAME, description="A second key, for an identity assertion.")] = None,
+    training: Annotated[Preference | None, Form(description="Whether machines may learn from it.")] = None,
+    consent: Annotated[str | None, Form(description="Consent record of whoever is depicted or voiced, JSON.")] = None,
     idempotency_key: Annotated[
         str | None, Header(pattern=idempotency.PATTERN, description="Any text of your own that names this one request.")
     ] = None,
@@ -93,7 +105,7 @@ async def sign_file(
     """
     if source not in SOURCE_TYPES:
         refuse("invalid-request", errors=[{"where": "body.source", "say": "not a known digital source type"}])
-    wishes = Wishes(key, source, mark, tuple(sorted(set(redact or ()))))
+    wishes = Wishes(key, source, mark, tuple(sorted(set(redact or ()))), code, identity, training, consent)
     once: Once = request.app.state.once
     opened, box = house(request), outbox(request)
     facts, replayed = await turns(request).take(
@@ -141,8 +153,11 @@ def _sign(opened: House, box: Outbox, upload: uploads.Upload, wishes: Wishes, at
             mark=wishes.mark,
             redact=frozenset(wishes.redact),
             title=upload.name,
+            code=wishes.code,
+            training=wishes.training,
+            consent=_consent(wishes.consent),
         ),
-        opened.studio(wishes.key),
+        opened.studio(wishes.key, identity=wishes.identity),
         at=at,
     )
     ending = mimetypes.guess_extension(done.media_type) or upload.path.suffix  # the content decides, not the upload's name
@@ -152,6 +167,10 @@ def _sign(opened: House, box: Outbox, upload: uploads.Upload, wishes: Wishes, at
         "download": f"{API}/assets/{quote(done.asset_id, safe='')}/file?token={slot.token}",
         "expires": iso(datetime.fromtimestamp(slot.expires, UTC)),
     }
+
+
+def _consent(text: str | None) -> Consent | None:
+    return consent_record(text.encode(), "consent", salt=secrets.token_bytes(16)) if text else None
 
 
 def _digest(file_sha256: str, wishes: Wishes) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select, update
 
-from provenance.store import pending
-from provenance.store.database import reading, writing
+from provenance.store import pending, trail
+from provenance.store.database import insert, reading, writing
 from provenance.store.pending import Message, Touched, Waiting
-from provenance.store.trail import canonical, utc
+from provenance.store.tables import journal
+from provenance.store.trail import SALT_BYTES, Kind, canonical, utc
 
 _LEASE = timedelta(minutes=5)  # longer than any delivery; a worker that died with a message gives it back after this
 
@@ -60,6 +62,28 @@ class Chores:
             pending.enqueue(connection, messages, utc(at))
             pending.unmark(connection, fingerprint, since)
         return replaced
+
+    def recorded(self, journal_id: str) -> int:
+        """Return the number of the last signature of a journal that the trail has; 0 where it has none."""
+        with reading(self._engine) as connection:
+            return int(connection.scalar(select(journal.c.last).where(journal.c.id == journal_id)) or 0)
+
+    def record(self, journal_id: str, signatures: Sequence[tuple[int, datetime, Mapping[str, Any]]]) -> int:
+        """Write signatures (number, instant, payload) into the trail: all that it does not have yet, or none. Returns how many.
+
+        Of two that copy the same journal at once, one waits for the other and finds nothing left to do.
+        """
+        written = 0
+        with writing(self._engine) as connection:
+            connection.execute(insert(connection, journal).values(id=journal_id, last=0).on_conflict_do_nothing())
+            row = select(journal.c.last).where(journal.c.id == journal_id).with_for_update()
+            last = int(connection.execute(row).scalar_one())
+            for number, at, payload in signatures:
+                if number > last:
+                    trail.append(connection, Kind.SIGNED, None, payload, salt=secrets.token_bytes(SALT_BYTES), at=utc(at))
+                    last, written = number, written + 1
+            connection.execute(update(journal).where(journal.c.id == journal_id).values(last=last))
+        return written
 
     def take(self, *, now: datetime, limit: int = 20) -> tuple[Waiting, ...]:
         """Take messages that are due; nobody else gets them for five minutes."""

@@ -131,6 +131,7 @@ class Registration:
         fingerprint: ISCC content code.
         summary: Payload of the trail entry; JSON.
         development: The signer is a development credential.
+        consent: Payload of a second entry, `consent`: the record of whoever is depicted or voiced; JSON.
         stamp_due: The leaf's notAfter where the signature still lacks a trusted time stamp: until then it can get one.
     Raises:
         UnstorableError: a text that no database could hold, or a digest that is none.
@@ -162,6 +163,7 @@ class Registration:
     summary: Mapping[str, Any] = field(default_factory=dict)
     development: bool = False
     stamp_due: datetime | None = None
+    consent: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         require_digest("sha256", self.sha256)

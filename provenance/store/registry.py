@@ -96,6 +96,8 @@ class Registry:
             if r.fingerprint is not None:
                 similar.add(connection, number, r.fingerprint)
             entry = trail.append(connection, Kind(r.action), r.asset_id, r.summary, salt=self._salt(), at=at)
+            if r.consent is not None:
+                trail.append(connection, Kind.CONSENT, r.asset_id, r.consent, salt=self._salt(), at=at)
         return Receipt(r.asset_id, entry, new=True)
 
     # finding

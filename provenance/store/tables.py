@@ -164,7 +164,7 @@ trail_entry = Table(
     Column("digest", Digest, nullable=False),
     CheckConstraint(
         "kind IN ('captured', 'edited', 'rendition', 'registered', 'bound', 'revoked', 'withdrawn', 'judged',"
-        " 'reviewed', 'consent', 'erased', 'access')",
+        " 'reviewed', 'consent', 'erased', 'access', 'signed')",
         name="kind",
     ),
     Index(None, "asset_id", "id"),
@@ -263,6 +263,13 @@ stamp = Table(  # got after signing, for a manifest whose file is not at hand
     Column("manifest_label", Text, ForeignKey(manifest.c.label), primary_key=True),
     Column("token", LargeBinary, nullable=False),
     Column("at", Instant, nullable=False),
+)
+
+journal = Table(  # journals of signatures, and the last number of each that the trail has
+    "journal",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("last", BigInteger, nullable=False),
 )
 
 rejudge = Table(  # signers whose statuses wait to be judged anew; written with the revocation

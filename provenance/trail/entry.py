@@ -41,6 +41,7 @@ class Kind(StrEnum):
     JUDGED = "judged"
     REVIEWED = "reviewed"
     CONSENT = "consent"
+    SIGNED = "signed"  # a signing process gave a signature, whatever became of it
     ERASED = "erased"  # the payload of another entry was erased, and why
     ACCESS = "access"  # who may do what was changed: an API key made, replaced or ended
 

@@ -56,6 +56,7 @@ def account(terminal: Terminal, file: Path, verdict: Verdict) -> None:
     terminal.line(verdict.summary, indent=2)
     _section(terminal, "Why", [Row("·", reason.say) for reason in verdict.reasons])
     _section(terminal, "Layers", [*verdicts.credential(verdict.credential), *verdicts.mark(verdict.mark)])
+    _section(terminal, "Declared", list(verdicts.declared(verdict.declared)))
     if verdict.changes:
         _section(terminal, "Where it changed", verdicts.changes(verdict.changes))
     if verdict.history:

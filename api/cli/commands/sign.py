@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.options import FOLDER, PATH, Known, declare, now, source_types
+from api.cli.options import FOLDER, PATH, Known, declare, now, require_file, source_types
 from api.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from provenance.capture import Signed
+    from provenance.declared import Consent
 
 
 @declare(
@@ -33,6 +35,15 @@ if TYPE_CHECKING:
 @click.option("--mark", default="auto", show_default=True, metavar="auto|none|ALG", help="Invisible mark to embed.")
 @click.option("--strength", type=click.FloatRange(min=0, min_open=True), help="Strength of the mark, where it has one.")
 @click.option("--redact", multiple=True, type=click.Choice(["gps"]), help="Camera metadata to leave out.")
+@click.option("--code", metavar="CODE", help="Capture code, where the key's policy asks for one.")
+@click.option("--identity", metavar="REF", help="A second key, an organisation's, that signs an identity assertion (CAWG).")
+@click.option(
+    "--training-mining",
+    "training",
+    type=click.Choice(["allowed", "notAllowed", "constrained"]),
+    help="Whether machines may learn from it.",
+)
+@click.option("--consent", type=PATH, metavar="FILE", help="Consent record of whoever is depicted or voiced, JSON.")
 @click.option("--no-register", is_flag=True, help="Keep no record: the file cannot be recovered once stripped.")
 @click.option("--offline", is_flag=True, help="Ask no time stamp authority now; the stamp is queued.")
 def command(
@@ -46,6 +57,10 @@ def command(
     mark: str,
     strength: float | None,
     redact: tuple[str, ...],
+    code: str | None,
+    identity: str | None,
+    training: str | None,
+    consent: Path | None,
     no_register: bool,
     offline: bool,
 ) -> int:
@@ -61,7 +76,8 @@ def command(
     from provenance.capture import SignRequest, sign
 
     with open_house(terminal, home, signing=True) as house:
-        studio = house.studio(key, offline=offline)
+        studio = house.studio(key, offline=offline, identity=identity)
+        agreed = read_consent(consent)
 
         def work(path: Path) -> Signed:
             request = SignRequest(
@@ -72,6 +88,9 @@ def command(
                 redact=frozenset(redact),
                 register=not no_register,
                 strength=strength,
+                code=code,
+                training=training,
+                consent=agreed,
             )
             return sign(request, studio, at=now())
 
@@ -80,6 +99,21 @@ def command(
         print_signed(terminal, [signed for _, signed in batch.done])
     results = batch.results(lambda signed: {"signed": signed.as_dict()})
     return finish(terminal, {"results": results}, batch.exit_code(lambda _: 0))
+
+
+def read_consent(path: Path | None) -> Consent | None:
+    """The consent record of a file. Raises InputError."""
+    if path is None:
+        return None
+    from provenance.declared import consent
+    from provenance.errors import InputError
+
+    require_file(path)
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise InputError(str(path), (error.strerror or str(error)).lower()) from error
+    return consent(text, str(path), salt=secrets.token_bytes(16))
 
 
 def destinations(files: Sequence[Path], output: Path | None, to: Path | None, *, word: str = "signed") -> dict[Path, Path]:

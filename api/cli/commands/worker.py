@@ -53,6 +53,8 @@ def _say(terminal: Terminal, done: Done) -> None:
     stamped = sum(str(one.state) == "stamped" for one in done.stamped)
     if stamped:
         terminal.line(f"stamped: {count(stamped, 'manifest')}")
+    if done.recorded:
+        terminal.line(f"written into the trail: {count(done.recorded, 'signature')}")
     for sent in done.sent:
         if sent.ok:
             terminal.line(f"told {sent.target}")
@@ -63,6 +65,7 @@ def _say(terminal: Terminal, done: Done) -> None:
 def _plain(done: Done) -> dict[str, object]:
     return {
         "rejudged": [{"fingerprint": r.fingerprint, "seen": r.seen, "changed": r.changed} for r in done.rejudged],
+        "recorded": done.recorded,
         "stamps": [one.as_dict() for one in done.stamped],
         "webhooks": [{"id": d.event_id, "target": d.target, "ok": d.ok, "why": d.why} for d in done.sent],
     }
