@@ -82,6 +82,14 @@ class PoseFacts(Wire):
     flipped: bool
 
 
+class SpanFacts(Wire):
+    """A stretch of a sound that carries the mark, or does not."""
+
+    start_s: float
+    end_s: float
+    marked: bool
+
+
 class MarkFacts(Wire):
     found: bool
     alg: str | None
@@ -90,17 +98,21 @@ class MarkFacts(Wire):
     bit_errors: int | None
     fit: Fraction | None = Field(description="How well the content agrees with the registered asset.")
     transform: PoseFacts | None
+    spans: list[SpanFacts] = Field([], description="Of sound: when the mark is there, and when not.")
+    speed: float | None = Field(None, description="Of sound: speed of this copy over that of the signed recording.")
 
 
 class Change(Wire):
-    """A region that is not what was signed, as fractions of width and height."""
+    """A region that is not what was signed, as fractions of width and height; in sound all of it, from when to when."""
 
     x: Fraction
     y: Fraction
     w: Fraction
     h: Fraction
     score: float
-    kind: Literal["overlaid", "covered", "replaced"] = "replaced"
+    kind: Literal["overlaid", "covered", "replaced", "silenced", "cut"] = "replaced"
+    start_s: float | None = None
+    end_s: float | None = None
 
 
 class Reason(Wire):

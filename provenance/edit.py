@@ -12,14 +12,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from provenance import actions, tasks
+from provenance import actions, hearing, tasks
 from provenance.capture import AUTO, NONE, Carrier, Signed, SignRequest, carry, finish, placing, signable
 from provenance.claim import Parent, edited
 from provenance.credential import Credential, Remote, SoftBinding, Unreadable
 from provenance.desk import Studio
 from provenance.errors import BudgetError, DamagedMediaError, InputError, UnsupportedMediaError
 from provenance.soft_binding import binding
+from provenance.verify import look
 from watermark.media import MARKABLE
+from watermark.sound_files import WRITABLE as SOUNDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def edit(request: EditRequest, studio: Studio, *, at: datetime) -> Signed:
             at=at,
             binding=carrier.binding,
             renewed=carrier.marked_now,
-            thumbnail=carrier.view is not None,
+            thumbnail=carrier.thumbnail is not None,
         )
         return finish(
             carrier,
@@ -105,7 +107,8 @@ def _readable(parent: Path, media_type: str, studio: Studio) -> Credential | Non
 def _carrier(request: EditRequest, media_type: str, parent: Credential | None, scratch: Path, studio: Studio) -> Carrier:
     kept = _kept_mark(request, media_type, parent, studio)
     if kept is not None and not request.redact:
-        view = studio.desk.workers.run(tasks.view, str(request.edited))
+        small = hearing.hear if media_type in SOUNDS else tasks.view
+        view = studio.desk.workers.run(small, str(request.edited))
         return Carrier(request.edited, media_type, kept, False, view)
     ask = SignRequest(
         request.edited,
@@ -118,16 +121,19 @@ def _carrier(request: EditRequest, media_type: str, parent: Credential | None, s
 
 
 def _kept_mark(request: EditRequest, media_type: str, parent: Credential | None, studio: Studio) -> SoftBinding | None:
-    """The parent's mark, if the edited pixels still carry it."""
-    if request.mark == NONE or parent is None or media_type not in MARKABLE or not parent.manifest.bindings:
+    """The parent's mark, if the edited content still carries it."""
+    if request.mark == NONE or parent is None or media_type not in MARKABLE | SOUNDS or not parent.manifest.bindings:
+        return None
+    looking = look(str(request.edited), media_type, studio.desk)
+    if looking is None:
         return None
     try:
-        pixels = studio.desk.workers.run(tasks.read_pixels, str(request.edited), studio.desk.mark_keys)
+        found = looking.result().detection
     except (BudgetError, DamagedMediaError, UnsupportedMediaError):
         return None
-    if pixels.detection.mark_id is None:
+    if found.mark_id is None:
         return None
-    read = binding(pixels.detection.alg, pixels.detection.mark_id)
+    read = binding(found.alg, found.mark_id)
     return read if read in parent.manifest.bindings else None
 
 

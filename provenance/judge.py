@@ -31,6 +31,7 @@ from provenance.verdict import (
     PoseFacts,
     Signature,
     Source,
+    SpanFacts,
     Status,
     Trust,
     Verdict,
@@ -48,6 +49,9 @@ class MarkReading:
     binding: SoftBinding | None = None
     p_false: float | None = None
     bit_errors: int | None = None
+    spans: tuple[SpanFacts, ...] = ()
+    speed: float | None = None
+    too_short: bool = False  # nothing was found, and nothing could have been
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +282,8 @@ def _mark_facts(evidence: Evidence) -> MarkFacts:
         bit_errors=read.bit_errors,
         fit=found.fit if found else None,
         transform=found.pose if found else None,
+        spans=read.spans,
+        speed=read.speed,
     )
 
 

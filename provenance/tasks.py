@@ -25,6 +25,7 @@ from provenance import fit as fitting
 from provenance.claim import THUMBNAIL
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.errors import DamagedMediaError, InputError, OutputError, SigningError, UnmarkableError, UnsupportedMediaError
+from provenance.verdict import Change
 from watermark import engines, imwatermark, media
 from watermark.detection import Detection
 from watermark.errors import MediaDecodeError, UnsupportedError
@@ -60,7 +61,7 @@ class PixelFacts:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A copy laid on the reference of a registered asset."""
+    """A copy laid on the reference of a registered asset; a sound has neither pose nor pictures."""
 
     agreement: str
     score: float
@@ -70,10 +71,10 @@ class Compared:
     scale: float
     rotation_deg: float
     flipped: bool
-    changes: tuple[tuple[float, float, float, float, float, str], ...]
-    copy: bytes | None
-    reference: bytes | None
-    picture: bytes | None
+    changes: tuple[Change, ...]
+    copy: bytes | None = None
+    reference: bytes | None = None
+    picture: bytes | None = None
     laid: bytes | None = None  # the reference as it lies in the copy
 
 
@@ -109,14 +110,16 @@ class MarkJob:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A picture ready to be signed, and the small copies that are kept of it."""
+    """A picture or a sound ready to be signed, and what is kept of it; what a sound has none of is None."""
 
-    width: int
-    height: int
-    thumbnail: bytes
+    width: int | None
+    height: int | None
+    thumbnail: bytes | None
     reference: bytes
-    code: str
+    code: str | None
     steps_ms: Mapping[str, float]
+    reference_media_type: str = "image/webp"
+    duration_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +222,7 @@ def compare(
         measured.scale,
         measured.rotation_deg,
         measured.flipped,
-        tuple((c.x, c.y, c.w, c.h, c.score, str(c.kind)) for c in measured.changes),
+        tuple(Change(c.x, c.y, c.w, c.h, c.score, str(c.kind)) for c in measured.changes),
         *shots,
     )
 
@@ -249,8 +252,8 @@ def prepare(job: MarkJob) -> Prepared:
         UnmarkableError: it holds none that can be read back.
         OutputError: the copy cannot be written.
     """
-    clock = _Clock()
-    with _media_errors(job.source):
+    clock = Clock()
+    with media_errors(job.source):
         picture = media.decode(Path(job.source))
     before = media.rgb8(picture)
     clock.lap("decode")
@@ -280,7 +283,7 @@ def sign_file(job: SignJob) -> SignedFile:
         KeysError: the signer could not, or refused.
         OutputError: the result cannot be written (disk full, no rights).
     """
-    clock = _Clock()
+    clock = Clock()
     signer = witnessed(job.signer, folder=Path(job.keys_folder))
     named = witnessed(job.identity, folder=Path(job.keys_folder)) if job.identity else None
     with _reading(job.source) as source, _Watched(job.destination) as destination:
@@ -325,7 +328,7 @@ def _unsigned(jpeg: BinaryIO) -> bool:
 
 
 def _encode(picture: media.Picture, pixels: Any, job: MarkJob, fineness: float) -> None:
-    with _writing(job.destination):
+    with writing(job.destination):
         media.encode(picture, pixels, Path(job.destination), redact=job.redact, fineness=fineness)
 
 
@@ -388,7 +391,7 @@ class _Watched:
             raise OutputError(self._path, _phrase(error)) from error
 
 
-class _Clock:
+class Clock:
     """Milliseconds of process time since the last lap, by name."""
 
     def __init__(self) -> None:
@@ -402,7 +405,7 @@ class _Clock:
 
 
 def _load(path: str) -> Rgb:
-    with _media_errors(path):
+    with media_errors(path):
         return media.load_rgb8(Path(path))
 
 
@@ -440,7 +443,7 @@ def _reading(path: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _writing(path: str) -> Iterator[None]:
+def writing(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -448,7 +451,7 @@ def _writing(path: str) -> Iterator[None]:
 
 
 @contextmanager
-def _media_errors(path: str) -> Iterator[None]:
+def media_errors(path: str) -> Iterator[None]:
     try:
         yield
     except MediaDecodeError as error:
