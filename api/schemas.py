@@ -329,12 +329,97 @@ class FeedSigner(Wire):
     development: bool
 
 
+class Disclosure(Wire):
+    """Only where a signed claim says synthetic, wholly or partly; no disclosure says nothing."""
+
+    ai: Literal["wholly", "partly"]
+    say: str
+    law: str
+
+
+class ReviewNote(Wire):
+    """What a person found of it; the status itself is what was found in the file."""
+
+    decision: Literal["upheld", "explained", "misleading", "unresolved"]
+    say: str
+    at: AwareDatetime
+
+
+class Review(Wire):
+    """A question to a person, and what they found."""
+
+    id: int
+    sha256: Sha256
+    asset_id: AssetId | None
+    status: str = Field(description="What it was when the question was asked.")
+    why: str
+    opened_at: AwareDatetime
+    opened_by: str
+    decided_at: AwareDatetime | None
+    decided_by: str | None
+    decision: Literal["upheld", "explained", "misleading", "unresolved"] | None
+    say: str | None
+    entry_id: int | None = Field(description="The trail's entry of the decision.")
+
+
+class Reviews(Wire):
+    items: list[Review]
+
+
+class Withdrawal(Wire):
+    asset_id: AssetId
+    withdrawn_at: AwareDatetime
+
+
+class Revoked(Wire):
+    fingerprint: str
+    reason: str
+    since: AwareDatetime
+
+
+class ApiKey(Wire):
+    id: str
+    name: str
+    roles: list[str]
+    created_at: AwareDatetime
+    revoked_at: AwareDatetime | None
+
+
+class ApiKeys(Wire):
+    keys: list[ApiKey]
+
+
+class NewApiKey(ApiKey):
+    secret: str = Field(description="Shown once.")
+
+
+class JobLinks(Wire):
+    self: str
+    events: str
+
+
+class Job(Wire):
+    """Work that was promised. `result` is a verdict, or what signing answers, once it is done."""
+
+    id: str
+    kind: Literal["verify", "rendition"]
+    state: Literal["queued", "running", "done", "failed"]
+    stage: str = Field(description="One word: queued, looking, signing, done, failed.")
+    sha256: Sha256 | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    links: JobLinks
+    result: dict[str, Any] | None = None
+    problem: ProblemDocument | None = None
+
+
 class StatusItem(Wire):
     """What a feed shows for one id. Where `status` is `unregistered`, it and `id` are all there is."""
 
     id: str = Field(description="As it was asked for.")
-    status: Status | Literal["unregistered"] = Field(
-        description="`unregistered`: nobody here has looked at it, or it is no id at all. Show nothing; it is not `none`."
+    status: Status | Literal["unregistered", "pending"] = Field(
+        description="`unregistered`: nobody here has looked at it, or it is no id at all. Show nothing; it is not `none`. "
+        "`pending`: a job looks at it now."
     )
     label: str | None = Field(None, description="A few words to show beside the item; empty where nothing should be shown.")
     summary: str | None = None
@@ -343,6 +428,8 @@ class StatusItem(Wire):
     manifest_id: str | None = None
     asset_id: AssetId | None = None
     signals: list[str] | None = None
+    disclosure: Disclosure | None = None
+    review: ReviewNote | None = None
     at: AwareDatetime | None = Field(None, description="When this was found.")
     token: str | None = Field(None, description="A JWT that says the same for minutes; only where it was asked for.")
 

@@ -249,12 +249,14 @@ def finish(
     summary: Mapping[str, Any],
     parent: tuple[Mapping[str, Any], str, str] | None = None,
     parent_asset_id: str | None = None,
+    resources: Mapping[str, bytes] | None = None,
     update: bool = False,
     consent: Consent | None = None,
 ) -> Signed:
     """Sign a carrier, read it back, judge it, register it, and put it in its place.
 
     Args:
+        resources: What the definition refers to, besides the thumbnail.
         update: Write an update manifest with a time stamp for the one before; without an authority there is none.
     """
     job = tasks.SignJob(
@@ -267,7 +269,7 @@ def finish(
         keys_folder=str(studio.keys_folder),
         tsa_url=studio.tsa(),
         parent=parent,
-        resources={THUMBNAIL: carrier.thumbnail} if carrier.thumbnail else {},
+        resources={**(resources or {}), **({THUMBNAIL: carrier.thumbnail} if carrier.thumbnail else {})},
         update=update,
     )
     result = _sign(job, studio)

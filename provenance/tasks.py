@@ -22,7 +22,6 @@ from keys.errors import KeysError
 from keys.notary import witnessed
 from provenance import fingerprint, sdk
 from provenance import fit as fitting
-from provenance.claim import THUMBNAIL
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.errors import DamagedMediaError, InputError, OutputError, SigningError, UnmarkableError, UnsupportedMediaError
 from provenance.verdict import Change
@@ -299,7 +298,7 @@ def sign_file(job: SignJob) -> SignedFile:
                 chain_pem=signer.certificate_pem,
                 callback=signer.sign,
                 tsa_url=job.tsa_url,
-                resources=job.resources if THUMBNAIL in job.resources else {},
+                resources=job.resources,
                 ingredients=[(parent[0], parent[1], opened)] if parent and opened else (),
                 update=job.update,
                 identity=(named.alg, named.certificate_pem, named.sign) if named else None,

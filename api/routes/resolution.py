@@ -107,9 +107,8 @@ async def by_reference(request: Request, query: shapes.ReferenceQuery, alg: Algo
     opened = house(request)
     if query.assetLength > opened.settings.upload_limit_mb << 20:
         refuse("too-large")
-    found = await turns(request).take(
-        lambda: reaching.reference(opened, query.referenceUrl, query.assetLength, alg=alg, most=min(most, MOST))
-    )
+    with await reaching.fetched(request, query.referenceUrl, most=query.assetLength) as file:
+        found = await turns(request).take(lambda: reaching.content(opened, file, None, alg=alg, most=min(most, MOST)))
     return json_response({"matches": found})
 
 
