@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -18,7 +19,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from api import runner as running
@@ -112,8 +115,8 @@ def ended(client: TestClient, address: str) -> dict[str, Any]:
 
 
 class TestService:
-    def test_a_job_ends_with_the_verdict(self, client: TestClient, photo: bytes) -> None:
-        image = photo + b"a tail that no decoder reads"
+    def test_a_job_ends_with_the_verdict(self, client: TestClient, small: bytes) -> None:
+        image = small + b"a tail that no decoder reads"
         promised = client.post("/api/v1/verify", files={"file": ("l.jpg", image)}, headers=LATER)
         assert promised.status_code == 202, promised.text
         job = promised.json()
@@ -127,8 +130,8 @@ class TestService:
         item = client.get(f"/api/v1/feed/status?ids={job['sha256']}").json()["items"][0]
         assert item["status"] == "none"
 
-    def test_its_progress_is_told_to_the_end(self, client: TestClient, photo: bytes) -> None:
-        job = client.post("/api/v1/verify", files={"file": ("l.jpg", photo + b"another tail")}, headers=LATER).json()
+    def test_its_progress_is_told_to_the_end(self, client: TestClient, small: bytes) -> None:
+        job = client.post("/api/v1/verify", files={"file": ("l.jpg", small + b"another tail")}, headers=LATER).json()
         told = client.get(job["links"]["events"]).text.strip().split("\n\n")
         names = [event.split("\n")[0] for event in told if not event.startswith(":")]
         assert names[-1] == "event: done"
@@ -153,7 +156,7 @@ class TestService:
     def test_what_kills_its_runner_again_and_again_is_given_up(self, house: House) -> None:
         name = uuid.uuid4().hex
         house.jobs.add(name, "verify", {}, same=name, sha256=None, caller="local", at=AT)
-        for attempt in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):  # long ago, and again and again
             taken = house.jobs.take(f"dead {attempt}", now=AT + attempt * LEASE)
             assert taken is not None
             assert taken.id == name
@@ -186,14 +189,27 @@ class TestService:
         assert not running.folder_of(house, name).exists()
 
 
+@pytest.fixture(scope="module")
+def small() -> bytes:
+    """A picture that takes a moment to look at."""
+    return picture(1)
+
+
+def picture(seed: int) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 255, (40, 40, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
 class TestAgain:
-    def test_the_same_file_twice_costs_one_look(self, client: TestClient, photo: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_same_file_twice_costs_one_look(self, client: TestClient, small: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
         from api import verifying
 
         looks = []
         real = verifying.verify
         monkeypatch.setattr(verifying, "verify", lambda *a, **k: looks.append(1) or real(*a, **k))
-        image = photo + b"seen twice"
+        image = small + b"seen twice"
         first = client.post("/api/v1/verify", files={"file": ("one.jpg", image)})
         second = client.post("/api/v1/verify", files={"file": ("two.jpg", image)})
         assert (first.status_code, second.status_code, len(looks)) == (200, 200, 1)
@@ -202,11 +218,11 @@ class TestAgain:
         assert int(second.headers["age"]) >= 0
 
     def test_not_after_what_it_rests_on_changed(
-        self, client: TestClient, house: House, photo: bytes, monkeypatch: pytest.MonkeyPatch
+        self, client: TestClient, house: House, small: bytes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from api import verifying
 
-        image = photo + b"seen again after a change"
+        image = small + b"seen again after a change"
         files = {"file": ("l.jpg", image)}
         client.post("/api/v1/verify", files=files)
         assert "age" in client.post("/api/v1/verify", files=files).headers
@@ -214,18 +230,18 @@ class TestAgain:
             patch.setattr(verifying, "POLICY", "another policy")
             assert "age" not in client.post("/api/v1/verify", files=files).headers
         made = client.post(
-            "/api/v1/sign", files={"file": ("n.jpg", photo)}, data={"mark": "none"}, headers={"accept": "application/json"}
+            "/api/v1/sign", files={"file": ("n.png", picture(2))}, data={"mark": "none"}, headers={"accept": "application/json"}
         )
         assert made.status_code == 201
         assert "age" not in client.post("/api/v1/verify", files=files).headers  # it might come from what was registered since
 
-    def test_an_idempotency_key_gives_the_first_answer(self, client: TestClient, photo: bytes, problem: Any) -> None:
+    def test_an_idempotency_key_gives_the_first_answer(self, client: TestClient, small: bytes, problem: Any) -> None:
         given = {"idempotency-key": uuid.uuid4().hex}
-        first = client.post("/api/v1/verify", files={"file": ("l.jpg", photo)}, headers=given)
-        again = client.post("/api/v1/verify", files={"file": ("l.jpg", photo)}, headers=given)
+        first = client.post("/api/v1/verify", files={"file": ("l.jpg", small)}, headers=given)
+        again = client.post("/api/v1/verify", files={"file": ("l.jpg", small)}, headers=given)
         assert again.json() == first.json()
         assert again.headers["idempotent-replayed"] == "?1"
-        problem(client.post("/api/v1/verify", files={"file": ("l.jpg", photo + b"!")}, headers=given), 422, "key-reused")
+        problem(client.post("/api/v1/verify", files={"file": ("l.jpg", small + b"!")}, headers=given), 422, "key-reused")
 
 
 @contextmanager
@@ -254,11 +270,11 @@ def served(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 @pytest.mark.slow
 def test_a_job_outlives_kill_9(tmp_path: Path, corpus: Path) -> None:
     """Killed with the job under way, the next service finishes it."""
-    picture = max((corpus / "photos").glob("*.jpg"), key=lambda path: path.stat().st_size)
+    large = max((corpus / "photos").glob("*.jpg"), key=lambda path: path.stat().st_size)
     boundary = "colophon"
     body = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="p.jpg"\r\n\r\n'.encode()
-        + picture.read_bytes()
+        + large.read_bytes()
         + f"\r\n--{boundary}--\r\n".encode()
     )
     with served(tmp_path / "home") as (address, process):
