@@ -159,11 +159,36 @@ def _changes(path: Path, silenced: NDArray[np.bool_], around: NDArray[np.bool_])
     nowhere = (path.shifts == NOWHERE) & path.told & ~around
     yield from _runs(_closed(nowhere, path.shifts == NOWHERE), path.scores, "replaced")
     yield from _runs(silenced, path.scores * 0, "silenced")
-    known = np.flatnonzero(path.shifts != NOWHERE)
-    for before, after in pairwise(known):
-        jump = abs(int(path.shifts[after] - path.shifts[before]))
-        if jump > _JOINT and nowhere[before:after].sum() * BLOCK_S < _LEAST_S:
-            yield SoundChange(float(before + 0.5) * BLOCK_S, float(after + 0.5) * BLOCK_S, 0.8, "cut")
+    yield from _moved(list(_joints(path, nowhere)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Joint:
+    """Where a copy goes on at another place of the reference: the blocks on either side and their shifts."""
+
+    before: int
+    after: int
+    left: int
+    entered: int
+
+
+def _joints(path: Path, nowhere: NDArray[np.bool_]) -> Iterator[_Joint]:
+    for before, after in pairwise(np.flatnonzero(path.shifts != NOWHERE)):
+        left, entered = int(path.shifts[before]), int(path.shifts[after])
+        if abs(entered - left) > _JOINT and nowhere[before:after].sum() * BLOCK_S < _LEAST_S:
+            yield _Joint(int(before), int(after), left, entered)
+
+
+def _moved(joints: list[_Joint]) -> Iterator[SoundChange]:
+    """Two joints that lead away and back enclose sound from elsewhere in the recording; any other is a cut."""
+    while joints:
+        first, *joints = joints
+        start = (first.before + 0.5) * BLOCK_S
+        if joints and abs(joints[0].entered - first.left) <= _JOINT:
+            second, *joints = joints
+            yield SoundChange(start, (second.after + 0.5) * BLOCK_S, 0.8, "replaced")
+        else:
+            yield SoundChange(start, (first.after + 0.5) * BLOCK_S, 0.8, "cut")
 
 
 def _closed(wrong: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -123,6 +123,17 @@ def test_a_cut_in_the_middle_is_found() -> None:
     assert change.end_s >= 7.75
 
 
+def test_words_put_elsewhere_are_one_change() -> None:
+    moved = SOUND.copy()
+    moved[5 * RATE : 8 * RATE] = SOUND[14 * RATE : 17 * RATE]
+    fit = against(moved)
+    assert fit.agreement is Agreement.CHANGED
+    (change,) = fit.changes
+    assert change.kind == "replaced"
+    assert change.start_s == pytest.approx(5, abs=0.8)
+    assert change.end_s == pytest.approx(8, abs=0.8)
+
+
 def test_silenced_seconds_are_found() -> None:
     muted = SOUND.copy()
     muted[5 * RATE : 8 * RATE] = 0

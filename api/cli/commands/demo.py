@@ -1,4 +1,4 @@
-"""`colophon demo`: the whole story, on bundled photos."""
+"""`colophon demo`: the whole story, on bundled media."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from api.demo.story import Step
 
 AS_TOLD, ASTRAY = 0, 1
-_STEPS = 5
+_STEPS = 7
 
 
 @declare("demo", example="colophon demo\ncolophon demo --report /tmp/story --keep")
 @click.option("--report", type=FOLDER, default=Path("demo-report"), show_default=True, help="Folder for the report.")
-@click.option("--keep", is_flag=True, help="Keep the photos and the home of the story, in the report's folder.")
+@click.option("--keep", is_flag=True, help="Keep the media and the home of the story, in the report's folder.")
 def command(terminal: Terminal, home: Path | None, report: Path, keep: bool) -> int:
-    """Tell the whole story in a minute: sign and mark a photo, lose the credential, get it back, forge a copy.
+    """Tell the whole story in a minute: sign and mark a photo and a speech, lose the credential, get it back, forge a copy.
 
     It runs in a home of its own, unless --home names one. Exit 1 if a step does not end as the story says.
     """
