@@ -313,6 +313,7 @@ def sign_file(job: SignJob) -> SignedFile:
                 opened.close()
     clock.lap("sign")
     digest = probe(job.destination)
+    clock.lap("digest")
     with _reading(job.destination) as stream:
         credential = sdk.read(stream, job.media_type)
     clock.lap("read back")
