@@ -185,7 +185,9 @@ _NODE = {
     "asset_id": _ID,
     "media_type": "image/jpeg",
     "title": "photo.jpg",
+    "made": "captured",
     "actions": ["c2pa.created"],
+    "marks": ["org.colophon.mark.image.1 8c2f41d07be95a13"],
     "signer": "Example Newsroom Camera 7",
     "at": _SIGNED_AT,
     "trust": "trusted",
@@ -197,7 +199,10 @@ _EDITED = "urn:c2pa:0d6f2a91-54b7-4c1e-9a3b-1f7e8d2c6b40"
 LINEAGE: dict[str, Any] = {
     "focus": _MANIFEST,
     "as_of": "2026-11-21T09:30:00Z",
-    "nodes": [_NODE, _NODE | {"manifest_id": _EDITED, "asset_id": None, "actions": ["c2pa.opened", "c2pa.cropped"]}],
+    "nodes": [
+        _NODE,
+        _NODE | {"manifest_id": _EDITED, "asset_id": None, "made": None, "actions": ["c2pa.opened", "c2pa.cropped"]},
+    ],
     "edges": [{"child": _EDITED, "parent": _MANIFEST, "relationship": "parentOf", "inferred": False}],
     "cut": False,
 }

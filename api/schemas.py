@@ -261,7 +261,9 @@ class LineageNode(Wire):
     asset_id: AssetId | None
     media_type: str | None
     title: str | None
+    made: Literal["captured", "edited", "rendition", "registered"] | None = Field(description="Null where nothing is registered.")
     actions: list[str]
+    marks: list[str] = Field(description="Soft bindings that its claim states, `alg value`.")
     signer: str | None
     at: AwareDatetime | None
     trust: Literal["trusted", "untrusted", "expired", "unknown"]

@@ -32,6 +32,7 @@ from provenance.feed import public_status
 from provenance.judge import Evidence, MarkReading, judge
 from provenance.sdk import VALIDATOR, signable_types
 from provenance.soft_binding import binding
+from provenance.store.records import Ingredient, Kin
 from provenance.store.registry import Binding, Registration
 from provenance.verdict import AssetFacts, Status, Verdict, iso
 from watermark import engines
@@ -247,17 +248,22 @@ def finish(
     register: bool,
     at: datetime,
     summary: Mapping[str, Any],
-    parent: tuple[Mapping[str, Any], str, str] | None = None,
+    made_from: tuple[tasks.Made, ...] = (),
     parent_asset_id: str | None = None,
+    kin: tuple[Kin, ...] = (),
     resources: Mapping[str, bytes] | None = None,
     update: bool = False,
+    stamp: bool = False,
     consent: Consent | None = None,
 ) -> Signed:
     """Sign a carrier, read it back, judge it, register it, and put it in its place.
 
     Args:
+        made_from: Files that become its ingredients; those of them that are registered, it is joined to.
+        kin: Registered assets that it comes from though no claim says so.
         resources: What the definition refers to, besides the thumbnail.
-        update: Write an update manifest with a time stamp for the one before; without an authority there is none.
+        update: Write an update manifest, with a time stamp for the one before where an authority answers.
+        stamp: Take no result without that time stamp.
     """
     job = tasks.SignJob(
         source=str(carrier.path),
@@ -268,7 +274,7 @@ def finish(
         identity=None if update else studio.identity,
         keys_folder=str(studio.keys_folder),
         tsa_url=studio.tsa(),
-        parent=parent,
+        ingredients=made_from,
         resources={**(resources or {}), **({THUMBNAIL: carrier.thumbnail} if carrier.thumbnail else {})},
         update=update,
     )
@@ -280,7 +286,7 @@ def finish(
     assert isinstance(credential, Credential)
     assert verdict.credential.signer is not None
     stamped = verdict.credential.time.state == "trusted"
-    if update and not (stamped and all(step.at for step in verdict.history[:2])):
+    if stamp and not (stamped and all(step.at for step in verdict.history[:2])):
         raise SigningError(str(destination), "the time stamp that came is not one that is trusted here")
     entry = None
     if register and studio.desk.registry is not None:
@@ -299,6 +305,8 @@ def finish(
             height=asset.height,
             duration_ms=asset.duration_ms,
             parent_asset_id=parent_asset_id,
+            kin=kin,
+            ingredients=tuple(Ingredient(*edge) for edge in credential.edges()),
             bindings=(Binding(carrier.binding.alg, carrier.binding.value),) if carrier.binding else (),
             reference=carrier.view.reference if carrier.view else None,
             reference_media_type=carrier.view.reference_media_type if carrier.view else None,

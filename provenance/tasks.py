@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -78,6 +78,15 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """A file that another was made from, and how the claim names it."""
+
+    ingredient: Mapping[str, Any]
+    media_type: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class SignJob:
     """A claim to be signed over a file; `mark_id` None leaves the content alone."""
 
@@ -88,7 +97,7 @@ class SignJob:
     signer: str
     keys_folder: str
     tsa_url: str | None
-    parent: tuple[Mapping[str, Any], str, str] | None = None  # ingredient, media type, path
+    ingredients: tuple[Made, ...] = ()
     resources: Mapping[str, bytes] = field(default_factory=dict)
     update: bool = False  # an update manifest that holds a time stamp for the one before
     identity: str | None = None  # reference of a second key, for an identity assertion
@@ -285,9 +294,8 @@ def sign_file(job: SignJob) -> SignedFile:
     clock = Clock()
     signer = witnessed(job.signer, folder=Path(job.keys_folder))
     named = witnessed(job.identity, folder=Path(job.keys_folder)) if job.identity else None
-    with _reading(job.source) as source, _Watched(job.destination) as destination:
-        parent = job.parent
-        opened = Path(parent[2]).open("rb") if parent else None  # noqa: SIM115 - closed below, both at once
+    with ExitStack() as files, _reading(job.source) as source, _Watched(job.destination) as destination:
+        made_from = [(one.ingredient, one.media_type, files.enter_context(_reading(one.path))) for one in job.ingredients]
         try:
             sealed = sdk.sign(
                 job.definition,
@@ -299,7 +307,7 @@ def sign_file(job: SignJob) -> SignedFile:
                 callback=signer.sign,
                 tsa_url=job.tsa_url,
                 resources=job.resources,
-                ingredients=[(parent[0], parent[1], opened)] if parent and opened else (),
+                ingredients=made_from,
                 update=job.update,
                 identity=(named.alg, named.certificate_pem, named.sign) if named else None,
             )
@@ -308,9 +316,6 @@ def sign_file(job: SignJob) -> SignedFile:
             if isinstance(error.__cause__, KeysError):
                 raise error.__cause__ from error
             raise SigningError(job.source, str(error)) from error
-        finally:
-            if opened:
-                opened.close()
     clock.lap("sign")
     digest = probe(job.destination)
     clock.lap("digest")
