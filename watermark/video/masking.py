@@ -52,7 +52,7 @@ class Mask:
         else:
             rise, fall = (np.float32(1 - math.exp(-max(after_s, 0.0) / time)) for time in (RISE_S, FALL_S))
             step = fresh - self._held
-            self._held = self._held + step * np.where(step > 0, rise, fall).astype(np.float32)
+            self._held += step * np.where(step > 0, rise, fall)
         mean = float(self._held.mean())
         scaled = np.minimum(self._held, np.float32(CEILING * mean)) / np.float32(mean**BALANCE * TYPICAL ** (1 - BALANCE))
         return np.asarray(scaled, np.float32)
