@@ -6,12 +6,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from watermark.detection import CANONICAL_AREA
 from watermark.errors import CarrierTooSmallError
 from watermark.video.layout import SMALLEST, Form, laid
 from watermark.video.masking import Mask
 
 STRENGTH = 1.2
-"""RMS change of luma in 8-bit code values, for a film of typical texture."""
+"""RMS change of luma in 8-bit code values, for a film of typical texture and 640 × 640 pixels or more."""
+SMALL = 0.3, 1.5
+"""Smaller films have fewer places to carry it: the strength rises with this power of the area that they lack, so far at most."""
 STRONGEST = 8.0
 REFRESH_S = 0.3
 """Seconds between two looks at what the mask should be."""
@@ -38,7 +41,7 @@ class Embedder:
         """
         if min(form.width, form.height) < SMALLEST:
             raise CarrierTooSmallError(min(form.width, form.height), SMALLEST, "pixels on the short side")
-        strength = STRENGTH if strength is None else strength
+        strength = default_strength(form) if strength is None else strength
         if not 0 < strength <= STRONGEST:
             raise ValueError(f"strength is 0–{STRONGEST} code values, not {strength}")
         self._form = form
@@ -79,3 +82,9 @@ class Embedder:
         self._up, self._down = (
             np.asarray(cv2.multiply(amplitude, self._pattern, scale=sign, dtype=kind), self._up.dtype) for sign in (1.0, -1.0)
         )
+
+
+def default_strength(form: Form) -> float:
+    """Return the strength for a film of typical texture."""
+    power, most = SMALL
+    return STRENGTH * min(most, max(1.0, CANONICAL_AREA / (form.width * form.height)) ** power)

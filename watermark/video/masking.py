@@ -50,11 +50,11 @@ class Mask:
         if self._held is None or cut:
             self._held = fresh
         else:
-            rise, fall = (np.float32(1 - math.exp(-max(after_s, 0.0) / time)) for time in (RISE_S, FALL_S))
+            rise, fall = (1 - math.exp(-max(after_s, 0.0) / time) for time in (RISE_S, FALL_S))
             step = fresh - self._held
-            self._held += step * np.where(step > 0, rise, fall)
+            self._held = np.asarray(self._held + step * np.where(step > 0, rise, fall), np.float32)
         mean = float(self._held.mean())
-        scaled = np.minimum(self._held, np.float32(CEILING * mean)) / np.float32(mean**BALANCE * TYPICAL ** (1 - BALANCE))
+        scaled = np.minimum(self._held, CEILING * mean) / (mean**BALANCE * TYPICAL ** (1 - BALANCE))
         return np.asarray(scaled, np.float32)
 
     def _fresh(self, luma: NDArray[np.uint8]) -> Real:
@@ -63,6 +63,6 @@ class Mask:
         detail = cv2.absdiff(small, cv2.blur(small, (7, 7)))
         busy = cv2.resize(cv2.LUT(detail, _POWER), self._cells, interpolation=cv2.INTER_AREA)
         activity = cv2.pow(cv2.GaussianBlur(busy, (0, 0), 3.5 / CELL), 1 / 0.6)
-        tone = cv2.resize(small, self._cells, interpolation=cv2.INTER_AREA).astype(np.float32)
-        tone = (cv2.GaussianBlur(tone, (0, 0), 1.0) - 127) / 128
-        return np.asarray(cv2.pow(activity + 1, 0.6) * (1 + np.float32(0.35) * tone * tone), np.float32)
+        grey = cv2.resize(small, self._cells, interpolation=cv2.INTER_AREA).astype(np.float32)
+        tone = (cv2.GaussianBlur(grey, (0, 0), 1.0) - 127) / 128
+        return np.asarray(cv2.pow(activity + 1, 0.6) * (1 + 0.35 * tone * tone), np.float32)
