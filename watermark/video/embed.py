@@ -87,4 +87,4 @@ class Embedder:
 def default_strength(form: Form) -> float:
     """Return the strength for a film of typical texture."""
     power, most = SMALL
-    return STRENGTH * min(most, max(1.0, CANONICAL_AREA / (form.width * form.height)) ** power)
+    return STRENGTH * float(min(most, max(1.0, CANONICAL_AREA / (form.width * form.height)) ** power))
