@@ -28,7 +28,23 @@ from api.idempotency import Once
 from api.lane import Lane
 from api.metrics import Requests
 from api.outbox import KEPT_S, Outbox
-from api.routes import assets, authority, claims, desk, events, feed, health, jobs, log, pages, sign, story, verify
+from api.routes import (
+    assets,
+    authority,
+    claims,
+    desk,
+    events,
+    feed,
+    health,
+    jobs,
+    log,
+    pages,
+    renditions,
+    reverify,
+    sign,
+    story,
+    verify,
+)
 from api.routes.common import API, problem_response
 from api.routes.resolution import mount as mount_resolution
 from api.runner import Runner
@@ -113,13 +129,13 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = (), guarded: b
     app.add_route(f"{API}/feed/recent", feed.recent, methods=["GET"])
     app.add_route(f"{API}/feed/events", events.changes, methods=["GET"])
     largest = (settings.upload_limit_mb << 20) + _FORM_ROOM
-    for router in (sign.router, verify.router):
+    for router in (sign.router, renditions.router, verify.router, reverify.router):
         app.include_router(
             router,
             prefix=API,
             tags=["media"],
             max_body_size=largest,
-            form_limits={"max_files": 1, "max_fields": 12, "max_part_size": 4096},
+            form_limits={"max_files": 2, "max_fields": 12, "max_part_size": 4096},
         )
     app.include_router(claims.router, prefix=API, tags=["media"], max_body_size=MAX_BODY + 1)
     for path, endpoint, methods in authority.ROUTES:

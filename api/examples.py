@@ -277,6 +277,15 @@ KEY_SET: dict[str, Any] = {
     ]
 }
 
+COMPARISON: dict[str, Any] = {
+    "same": False,
+    "before": {"status": "valid", "inputs": VERDICTS["trusted"]["value"]["inputs"]},
+    "differences": [{"where": "status", "before": "valid", "after": "trusted"}],
+    "causes": [
+        {"what": "trust lists", "certain": True, "explains": ["status"], "say": "The trust lists are others now."},
+    ],
+    "verdict": VERDICTS["trusted"]["value"],
+}
 REVIEW: dict[str, Any] = {
     "id": 41,
     "sha256": _COPY,
@@ -320,6 +329,11 @@ NAMED: dict[str, dict[str, Any]] = {
     "query": {"summary": "Two known files and one unknown", "value": QUERY},
     "statuses": {"summary": "Two known files and one unknown", "value": STATUSES},
     "recent": {"summary": "One picture", "value": RECENT},
+    "comparison": {"summary": "A signer that came onto a list", "value": COMPARISON},
+    "rendition": {
+        "summary": "A smaller JPEG",
+        "value": SIGNED | {"parent": _ID, "mark": "kept", "agreement": "fits", "fit": 0.98},
+    },
     "review": {"summary": "A caption was laid over it", "value": REVIEW},
     "reviews": {"summary": "One question", "value": {"items": [REVIEW]}},
     "withdrawal": {"summary": "Withdrawn", "value": {"asset_id": _ID, "withdrawn_at": "2026-11-21T09:30:00Z"}},

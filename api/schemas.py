@@ -120,6 +120,17 @@ class Reason(Wire):
     say: str
 
 
+class Given(Wire):
+    """What the registry knew, and whether marks were looked for."""
+
+    marks: bool
+    revocations: dict[str, AwareDatetime] = Field(description="Instants by fingerprint.")
+    stamps: dict[str, Sha256] = Field(description="Time stamps that came later, by manifest.")
+    withdrawn: bool
+    owners: list[str] = Field(description="Manifests registered with the mark that was read.")
+    registered: str | None = Field(description="The manifest that the file led to.")
+
+
 class Inputs(Wire):
     """The same inputs give the same verdict."""
 
@@ -127,6 +138,7 @@ class Inputs(Wire):
     policy: str
     trust_lists: dict[str, list[str]]
     at: AwareDatetime
+    given: Given | None = None
 
 
 class Pictures(Wire):
@@ -345,6 +357,43 @@ class ReviewNote(Wire):
     decision: Literal["upheld", "explained", "misleading", "unresolved"]
     say: str
     at: AwareDatetime
+
+
+class Rendition(Signed):
+    """A rendition that was signed, and what was found of it before."""
+
+    parent: str
+    mark: Literal["kept", "lost", "none"] = Field(description="Whether the parent's mark can still be read.")
+    agreement: Literal["fits", "unchecked"]
+    fit: Fraction | None
+
+
+class Deviation(Wire):
+    where: str
+    before: Any
+    after: Any
+
+
+class Cause(Wire):
+    what: str
+    certain: bool = Field(description="Putting this input back alone undid what it explains.")
+    explains: list[str]
+    say: str
+
+
+class Before(Wire):
+    status: str | None
+    inputs: dict[str, Any] | None
+
+
+class Comparison(Wire):
+    """A verdict beside an earlier one on the same bytes."""
+
+    same: bool
+    before: Before
+    differences: list[Deviation]
+    causes: list[Cause]
+    verdict: Verdict
 
 
 class Review(Wire):

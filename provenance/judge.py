@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -148,7 +149,7 @@ def judge(evidence: Evidence, *, lists: Sequence[TrustList], at: datetime, valid
         reasons=reasons,
         not_checked=_not_checked(evidence, shown),
         declared=declared.read(shown.manifest, lists=lists, at=shown.time.at or at) if shown else Declared(),
-        inputs=Inputs(validator, POLICY, _digests(lists), at),
+        inputs=Inputs(validator, POLICY, _digests(lists), at, _given(evidence)),
     )
 
 
@@ -348,6 +349,19 @@ def _not_checked(evidence: Evidence, shown: Appraisal | None) -> tuple[str, ...]
     if not evidence.mark.looked:
         missing.append("mark")
     return tuple(dict.fromkeys(missing))
+
+
+def _given(evidence: Evidence) -> Mapping[str, Any]:
+    """What the registry said, and whether marks were looked for."""
+    found = evidence.candidate
+    return {
+        "marks": evidence.mark.looked,
+        "revocations": {leaf: record.at for leaf, record in sorted((evidence.revocations or {}).items())},
+        "stamps": {label: hashlib.sha256(token).hexdigest() for label, token in sorted((evidence.stamps or {}).items())},
+        "withdrawn": evidence.withdrawn or (found is not None and found.withdrawn),
+        "owners": sorted(evidence.owners),
+        "registered": found.manifest_id if found is not None else None,
+    }
 
 
 def _digests(lists: Sequence[TrustList]) -> Mapping[str, tuple[str, ...]]:

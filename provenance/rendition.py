@@ -19,10 +19,9 @@ from provenance.claim import PARENT, edited
 from provenance.credential import Credential, SoftBinding
 from provenance.desk import Studio
 from provenance.errors import AlreadySignedError, BudgetError, InputError, NotFoundError
-from provenance.soft_binding import binding
 from provenance.status import Content
 from provenance.store.registry import AssetRecord
-from provenance.verify import Lead, follow
+from provenance.verify import Facts, Lead, follow, look, read_mark
 from watermark.media import MARKABLE
 
 DEFAULT = ("c2pa.transcoded",)
@@ -79,9 +78,9 @@ def rendition(request: RenditionRequest, studio: Studio, *, at: datetime) -> Ren
         parent, credential, store = _parent(request.parent, studio)
         media_type = signable(request.source, workers.run(tasks.kind, str(request.source)))
         _refuse_foreign(request.source, media_type, parent, studio)
-        pixels = _pixels(request.source, media_type, studio)
-        agreement, fit = _compared(request.source, parent, pixels, studio)
-        kept = _kept(pixels, credential)
+        facts = _looked(request.source, media_type, studio)
+        agreement, fit = _compared(request.source, parent, facts, studio)
+        kept = _kept(facts, credential)
         view = workers.run(tasks.view, str(request.source)) if media_type in MARKABLE else None
         signed = finish(
             Carrier(request.source, media_type, kept, False, view),
@@ -106,7 +105,7 @@ def rendition(request: RenditionRequest, studio: Studio, *, at: datetime) -> Ren
             resources={_STORE: store},
             parent_asset_id=parent.asset_id,
         )
-    looked = pixels is not None and bool(credential.manifest.bindings)
+    looked = facts is not None and bool(credential.manifest.bindings)
     return Rendition(signed, ("kept" if kept else "lost") if looked else "none", agreement, fit)
 
 
@@ -130,34 +129,33 @@ def _refuse_foreign(source: Path, media_type: str, parent: AssetRecord, studio: 
         raise AlreadySignedError(str(source), "carries a credential of something else than the parent named")
 
 
-def _pixels(source: Path, media_type: str, studio: Studio) -> tasks.PixelFacts | None:
-    if media_type not in MARKABLE:
-        return None
+def _looked(source: Path, media_type: str, studio: Studio) -> Facts | None:
+    """What pixels or samples say; None where nothing looks at such media, or it took too long."""
+    looking = look(str(source), media_type, studio.desk)
     try:
-        return studio.desk.workers.run(tasks.read_pixels, str(source), studio.desk.mark_keys)
+        return None if looking is None else looking.result()
     except BudgetError:
         return None
 
 
-def _compared(source: Path, parent: AssetRecord, pixels: tasks.PixelFacts | None, studio: Studio) -> tuple[str, float | None]:
+def _compared(source: Path, parent: AssetRecord, facts: Facts | None, studio: Studio) -> tuple[str, float | None]:
     """How the content agrees with the parent's reference; what does not fit is refused.
 
     Raises:
         InputError: it shows something else, or more was done than to encode it anew.
     """
-    if parent.reference_digest is None or pixels is None:
+    if parent.reference_digest is None or facts is None:
         return str(Content.UNCHECKED), None
-    candidate = follow(source, [Lead(parent, "manifest")], pixels, studio.desk, pictures=False)[0].candidate
+    candidate = follow(source, [Lead(parent, "manifest")], facts, studio.desk, pictures=False)[0].candidate
     if candidate.content not in (Content.FITS, Content.UNCHECKED):
         what = "is not what the parent shows" if candidate.content is Content.FOREIGN else "was changed since the parent"
         raise InputError(str(source), f"its content {what}: sign it as an edit")
     return str(candidate.content), candidate.fit
 
 
-def _kept(pixels: tasks.PixelFacts | None, parent: Credential) -> SoftBinding | None:
-    if pixels is None or pixels.detection.mark_id is None:
-        return None
-    read = binding(pixels.detection.alg, pixels.detection.mark_id)
+def _kept(facts: Facts | None, parent: Credential) -> SoftBinding | None:
+    """The parent's mark, if it can still be read."""
+    read = read_mark(facts).binding
     return read if read in parent.manifest.bindings else None
 
 

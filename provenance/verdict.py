@@ -228,12 +228,18 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """All that the judge was given besides the file: the same inputs give the same verdict."""
+    """All that the judge was given besides the file: the same inputs give the same verdict.
+
+    Attributes:
+        given: What was known and looked for: `marks` (whether any were looked for), `revocations` (fingerprint → instant),
+            `stamps` got later (manifest → SHA-256), `withdrawn`, `owners` of the mark, the `registered` manifest it led to.
+    """
 
     validator: str
     policy: str
     trust_lists: Mapping[str, tuple[str, ...]]  # kind -> digests
     at: datetime
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ Effects live here and branches are few; every decision is judge.py's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -50,6 +50,7 @@ class Pictures:
 class Verification:
     verdict: Verdict
     pictures: Pictures
+    evidence: Evidence = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def verify(
         evidence = replace(evidence, not_checked=(*evidence.not_checked, "registry"))
     if pictures and shots.copy is None and isinstance(facts, tasks.PixelFacts):
         shots = replace(shots, copy=desk.workers.run(tasks.picture_of, name))
-    return Verification(judge(evidence, lists=desk.lists, at=at, validator=VALIDATOR), shots)
+    return Verification(judge(evidence, lists=desk.lists, at=at, validator=VALIDATOR), shots, evidence)
 
 
 def leads(evidence: Evidence, facts: Facts | None, desk: Desk, *, everything: bool = False) -> tuple[Lead, ...]:
