@@ -23,7 +23,8 @@ from api.settings import Settings
 from provenance.errors import FetchError, UnavailableError
 from provenance.fetch import Client
 
-ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"]  # no symmetric one: the provider's keys are public
+# No symmetric one: the provider's keys are public. "EdDSA", which leaves the curve open, is deprecated by RFC 9864.
+ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "Ed25519"]
 _KEPT_S, _AGAIN_S, _TOKENS = 600.0, 60.0, 10_000
 _LEEWAY_S = 60
 _PREFIX = "colophon:"
