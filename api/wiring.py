@@ -11,22 +11,18 @@ from datetime import UTC, datetime
 
 from api.settings import DEVELOPMENT, NONE, Settings
 from keys import keystore as stores
-from keys import tsa
+from keys import shelf, tsa
 from keys.keystore import Keystore
-from keys.lists import bundled
 from keys.trust import TrustList
 from provenance.desk import Desk, Studio
 from provenance.errors import DatabaseUnavailableError, OutputError
 from provenance.isolation import Budget, Workers
 from provenance.store import database
 from provenance.store.chores import Chores
-from provenance.store.jobs import Jobs
 from provenance.store.log import Log
 from provenance.store.objects import Objects
 from provenance.store.quick import QuickStatuses
-from provenance.store.quotas import Quotas
 from provenance.store.registry import Registry
-from provenance.store.reviews import Reviews
 from provenance.trail import service
 from provenance.trail.note import NoteKey
 from provenance.trail.witness import parse_witness
@@ -47,9 +43,6 @@ class House:
     log: Log
     chores: Chores
     statuses: QuickStatuses
-    jobs: Jobs
-    reviews: Reviews
-    quotas: Quotas
     tsa_url: str | None
     signer_override: str | None = None  # reference of a signing process, when private keys must not be opened here
 
@@ -122,8 +115,7 @@ def open_house(
             stack.callback(_number, settings, log)
         else:
             stack.enter_context(service.spawn(sequencing(settings)))
-        tables = (Chores(engine), QuickStatuses(engine), Jobs(engine), Reviews(engine), Quotas(engine))
-        yield House(settings, registry, desk, keystore, log, *tables, url, signer_override)
+        yield House(settings, registry, desk, keystore, log, Chores(engine), QuickStatuses(engine), url, signer_override)
 
 
 def sequencing(settings: Settings) -> service.Task:
@@ -167,7 +159,9 @@ def _keystore(settings: Settings, *, elsewhere: bool) -> Keystore:
 
 
 def _bundled(settings: Settings) -> tuple[TrustList, ...]:
-    return tuple(entry for entry in bundled() if settings.trust_interim or _INTERIM not in entry.name.lower())
+    return tuple(
+        entry for entry in shelf.merged(settings.trust_folder) if settings.trust_interim or _INTERIM not in entry.name.lower()
+    )
 
 
 def _mark_keys(settings: Settings) -> tuple[bytes, ...]:

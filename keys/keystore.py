@@ -134,6 +134,16 @@ def init_development(folder: Path, *, now: datetime, ocsp_url: str | None = None
     return Keystore(folder)
 
 
+def rotate_development(folder: Path, *, now: datetime, ocsp_url: str | None = None) -> Keystore:
+    """Give the development key a successor under the same authority, whatever life it has left. Raises KeyFileError."""
+    keystore = init_development(folder, now=now, ocsp_url=ocsp_url)
+    with locked(folder):
+        issuer = _read(folder / _AUTHORITY / "issuer.pem")
+        _write(key_path(folder, DEVELOPMENT), new_signer(issuer, now, ocsp_url=ocsp_url), issuer.certificate)
+    Book(folder).issue(keystore.chain(DEVELOPMENT)[0])
+    return keystore
+
+
 def _make_authority(place: Path, now: datetime) -> None:
     """Build the whole folder beside its place and rename it there."""
     building = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))  # mode 0700

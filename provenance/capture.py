@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from keys import policy
 from keys.errors import SigningRefusedError
 from keys.policy import CAPTURE_CODE, CONSENT, MEDIA_TYPE, SOURCE_TYPE, Statement
 from keys.signer import key_name
-from provenance import appraisal, hearing, tasks
+from provenance import appraisal, tasks
 from provenance.actions import SOURCE_TYPES
 from provenance.claim import GENERATOR, THUMBNAIL, captured
 from provenance.credential import Credential, SoftBinding
@@ -32,13 +31,11 @@ from provenance.feed import public_status
 from provenance.judge import Evidence, MarkReading, judge
 from provenance.sdk import VALIDATOR, signable_types
 from provenance.soft_binding import binding
-from provenance.store.records import Ingredient, Kin
 from provenance.store.registry import Binding, Registration
 from provenance.verdict import AssetFacts, Status, Verdict, iso
 from watermark import engines
 from watermark.errors import CarrierTooSmallError
 from watermark.media import MARKABLE
-from watermark.sound_files import WRITABLE as SOUNDS
 
 AUTO, NONE = "auto", "none"
 
@@ -90,6 +87,7 @@ class Signed:
     verdict: Verdict = field(repr=False)
     steps_ms: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    registration: Registration | None = field(default=None, repr=False)  # what was registered, or can be later
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -118,12 +116,8 @@ class Carrier:
     media_type: str
     binding: SoftBinding | None
     marked_now: bool
-    view: tasks.Prepared | None  # None: nothing is kept of it
+    view: tasks.Prepared | None  # None: no still picture
     notes: tuple[str, ...] = ()
-
-    @property
-    def thumbnail(self) -> bytes | None:
-        return self.view.thumbnail if self.view else None
 
 
 def sign(request: SignRequest, studio: Studio, *, at: datetime) -> Signed:
@@ -148,7 +142,7 @@ def sign(request: SignRequest, studio: Studio, *, at: datetime) -> Signed:
             source_type=request.source_type,
             at=at,
             binding=carrier.binding,
-            thumbnail=carrier.thumbnail is not None,
+            thumbnail=carrier.view is not None,
             also=_declarations(request),
         )
         return finish(
@@ -177,8 +171,6 @@ def signable(source: Path, media_type: str | None) -> str:
 def carry(request: SignRequest, media_type: str, scratch: Path, studio: Studio) -> Carrier:
     """Put the mark in, where one can be put in; redaction alone re-encodes too."""
     wanted = request.mark != NONE
-    if media_type in SOUNDS:
-        return _carry_sound(request, media_type, scratch, studio)
     if media_type not in MARKABLE:
         if request.mark not in (AUTO, NONE):
             raise UnsupportedMediaError(str(request.source), f"{media_type} cannot be marked yet")
@@ -214,29 +206,6 @@ def carry(request: SignRequest, media_type: str, scratch: Path, studio: Studio) 
     return Carrier(Path(job.destination), media_type, bound, bound is not None, view, notes)
 
 
-def _carry_sound(request: SignRequest, media_type: str, scratch: Path, studio: Studio) -> Carrier:
-    """The same for sound; one that is too short to hold a mark is signed without, and says so."""
-    if request.redact:
-        raise UnsupportedMediaError(str(request.source), f"nothing can be redacted from {media_type} yet")
-    alg = engines.default("audio").alg
-    if request.mark not in (AUTO, NONE, alg):
-        raise UnsupportedMediaError(str(request.source), f"{media_type} cannot hold a mark {request.mark}")
-    notes: tuple[str, ...] = ()
-    if request.mark != NONE:
-        mark_id = studio.new_mark_id()
-        marked = str(scratch.with_suffix(".marked"))
-        job = hearing.SoundJob(str(request.source), marked, mark_id, studio.mark_key, request.strength)
-        try:
-            view = studio.desk.workers.run(hearing.prepare_sound, job)
-            return Carrier(Path(marked), media_type, binding(alg, mark_id), True, view, hearing.note_on_length(view.duration_ms))
-        except (CarrierTooSmallError, UnmarkableError, UnsupportedMediaError) as error:
-            if request.mark != AUTO:
-                raise
-            notes = (hearing.why_unmarked(error),)
-    view = studio.desk.workers.run(hearing.hear, str(request.source))
-    return Carrier(request.source, media_type, None, False, view, notes)
-
-
 def finish(
     carrier: Carrier,
     definition: Mapping[str, Any],
@@ -248,22 +217,15 @@ def finish(
     register: bool,
     at: datetime,
     summary: Mapping[str, Any],
-    made_from: tuple[tasks.Made, ...] = (),
+    parent: tuple[Mapping[str, Any], str, str] | None = None,
     parent_asset_id: str | None = None,
-    kin: tuple[Kin, ...] = (),
-    resources: Mapping[str, bytes] | None = None,
     update: bool = False,
-    stamp: bool = False,
     consent: Consent | None = None,
 ) -> Signed:
     """Sign a carrier, read it back, judge it, register it, and put it in its place.
 
     Args:
-        made_from: Files that become its ingredients; those of them that are registered, it is joined to.
-        kin: Registered assets that it comes from though no claim says so.
-        resources: What the definition refers to, besides the thumbnail.
-        update: Write an update manifest, with a time stamp for the one before where an authority answers.
-        stamp: Take no result without that time stamp.
+        update: Write an update manifest with a time stamp for the one before; without an authority there is none.
     """
     job = tasks.SignJob(
         source=str(carrier.path),
@@ -274,8 +236,8 @@ def finish(
         identity=None if update else studio.identity,
         keys_folder=str(studio.keys_folder),
         tsa_url=studio.tsa(),
-        ingredients=made_from,
-        resources={**(resources or {}), **({THUMBNAIL: carrier.thumbnail} if carrier.thumbnail else {})},
+        parent=parent,
+        resources={THUMBNAIL: carrier.view.thumbnail} if carrier.view else {},
         update=update,
     )
     result = _sign(job, studio)
@@ -286,36 +248,34 @@ def finish(
     assert isinstance(credential, Credential)
     assert verdict.credential.signer is not None
     stamped = verdict.credential.time.state == "trusted"
-    if stamp and not (stamped and all(step.at for step in verdict.history[:2])):
+    if update and not (stamped and all(step.at for step in verdict.history[:2])):
         raise SigningError(str(destination), "the time stamp that came is not one that is trusted here")
+    registration = Registration(
+        asset_id=asset_id,
+        sha256=result.sha256,
+        media_type=carrier.media_type,
+        manifest_id=credential.active,
+        manifest_store=result.store,
+        signer_name=verdict.credential.signer.name,
+        signer_fingerprint=verdict.credential.signer.fingerprint.removeprefix("sha256:"),
+        signed_at=verdict.credential.time.at or at,
+        time_state="trusted" if stamped else "absent",
+        action=action,
+        width=asset.width,
+        height=asset.height,
+        duration_ms=asset.duration_ms,
+        parent_asset_id=parent_asset_id,
+        bindings=(Binding(carrier.binding.alg, carrier.binding.value),) if carrier.binding else (),
+        reference=carrier.view.reference if carrier.view else None,
+        reference_media_type="image/webp" if carrier.view else None,
+        fingerprint=carrier.view.code if carrier.view else None,
+        summary={**summary, "manifest": credential.active, "sha256": result.sha256},
+        development=verdict.credential.signer.development,
+        stamp_due=None if stamped else appraisal.leaf_end(credential.manifest),
+        consent=consent.payload() if consent else None,
+    )
     entry = None
     if register and studio.desk.registry is not None:
-        registration = Registration(
-            asset_id=asset_id,
-            sha256=result.sha256,
-            media_type=carrier.media_type,
-            manifest_id=credential.active,
-            manifest_store=result.store,
-            signer_name=verdict.credential.signer.name,
-            signer_fingerprint=verdict.credential.signer.fingerprint.removeprefix("sha256:"),
-            signed_at=verdict.credential.time.at or at,
-            time_state="trusted" if stamped else "absent",
-            action=action,
-            width=asset.width,
-            height=asset.height,
-            duration_ms=asset.duration_ms,
-            parent_asset_id=parent_asset_id,
-            kin=kin,
-            ingredients=tuple(Ingredient(*edge) for edge in credential.edges()),
-            bindings=(Binding(carrier.binding.alg, carrier.binding.value),) if carrier.binding else (),
-            reference=carrier.view.reference if carrier.view else None,
-            reference_media_type=carrier.view.reference_media_type if carrier.view else None,
-            fingerprint=carrier.view.code if carrier.view else None,
-            summary={**summary, "manifest": credential.active, "sha256": result.sha256},
-            development=verdict.credential.signer.development,
-            stamp_due=None if stamped else appraisal.leaf_end(credential.manifest),
-            consent=consent.payload() if consent else None,
-        )
         entry = studio.desk.registry.register(registration, at=at).entry_id
         studio.desk.registry.set_status(asset_id, result.sha256, public_status(verdict), at=at)
     with _placed(destination):
@@ -336,6 +296,7 @@ def finish(
         verdict=verdict,
         steps_ms={**(carrier.view.steps_ms if carrier.view else {}), **result.steps_ms},
         notes=carrier.notes,
+        registration=registration,
     )
 
 
@@ -358,9 +319,7 @@ def placing(source: Path, destination: Path) -> Iterator[Path]:
     except OutputError as error:
         raise OutputError(str(destination), error.why) from error
     finally:
-        marked = scratch.with_suffix(".marked")
-        unfinished = marked.parent.glob(f".{escape(marked.name)}.*.part")  # of a worker that was stopped
-        for left in (scratch, marked, *unfinished):
+        for left in (scratch, scratch.with_suffix(".marked")):
             left.unlink(missing_ok=True)
 
 
@@ -377,8 +336,7 @@ def _sign(job: tasks.SignJob, studio: Studio) -> tasks.SignedFile:
 
 def _asset(asset_id: str, result: tasks.SignedFile, carrier: Carrier, studio: Studio, scratch: Path) -> AssetFacts:
     if carrier.view is not None:
-        view = carrier.view
-        return AssetFacts(result.sha256, carrier.media_type, asset_id, view.width, view.height, view.duration_ms)
+        return AssetFacts(result.sha256, carrier.media_type, asset_id, carrier.view.width, carrier.view.height)
     width, height, duration = studio.desk.workers.run(tasks.dimensions, str(scratch))
     return AssetFacts(result.sha256, carrier.media_type, asset_id, width, height, duration)
 

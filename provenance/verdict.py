@@ -178,18 +178,7 @@ class PoseFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class SpanFacts:
-    """Seconds of a file that carry the mark, or do not."""
-
-    start_s: float
-    end_s: float
-    marked: bool
-
-
-@dataclass(frozen=True, slots=True)
 class MarkFacts:
-    """`spans` and `speed` (of the copy over the signed recording) are told of sound and film only."""
-
     found: bool
     alg: str | None = None
     value: str | None = None
@@ -197,8 +186,6 @@ class MarkFacts:
     bit_errors: int | None = None
     fit: float | None = None
     transform: PoseFacts | None = None
-    spans: tuple[SpanFacts, ...] = ()
-    speed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +193,7 @@ class Change:
     """A region of the file that is not what was signed, as fractions of its width and height.
 
     `kind` is what it looks like, an aid and no evidence: "overlaid" (words or lines), "covered" (one plain colour),
-    "replaced" (other content). In sound, which has no places, the region is all of it, `start_s` and `end_s` tell when, and
-    `kind` is "replaced", "silenced" or "cut" (it goes on at another place of what was signed).
+    "replaced" (other content).
     """
 
     x: float
@@ -216,8 +202,6 @@ class Change:
     h: float
     score: float
     kind: str = "replaced"
-    start_s: float | None = None
-    end_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,18 +212,12 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """All that the judge was given besides the file: the same inputs give the same verdict.
-
-    Attributes:
-        given: What was known and looked for: `marks` (whether any were looked for), `revocations` (fingerprint → instant),
-            `stamps` got later (manifest → SHA-256), `withdrawn`, `owners` of the mark, the `registered` manifest it led to.
-    """
+    """All that the judge was given besides the file: the same inputs give the same verdict."""
 
     validator: str
     policy: str
     trust_lists: Mapping[str, tuple[str, ...]]  # kind -> digests
     at: datetime
-    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,8 +69,7 @@ def _still(path: Path, media_type: str) -> tuple[int, int]:
 
 
 def _timed(path: Path) -> Dimensions:
-    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
-    with av.open(str(path), options=options, metadata_errors="replace") as container:
+    with av.open(str(path), options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}) as container:
         assert isinstance(container, InputContainer)
         duration = _duration_ms(container)
         if not container.streams.video or not _moves(container):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.commands import applying
 from api.cli.commands.enrol import token
 from api.cli.commands.listing import listing
 from api.cli.commands.revoke import revoke
@@ -151,3 +152,5 @@ command.add_command(check)
 command.add_command(revoke)
 command.add_command(token)
 command.add_command(listing)
+for one in (applying.new, applying.take, applying.rotate, applying.code):
+    command.add_command(one)

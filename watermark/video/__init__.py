@@ -1,1 +1,0 @@
-"""The film mark `org.colophon.mark.video.1`, part by part; `watermark.film` is its face, VIDEO.md its description."""
