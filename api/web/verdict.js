@@ -3,6 +3,7 @@
 import { compared } from "./compare.js";
 import { keeping } from "./keep.js";
 import { assetAddress, at, developmentNote, element, facts, fetched, fill, isolated, recordAddress } from "./parts.js";
+import { player } from "./player.js";
 import { survived } from "./survival.js";
 import { clean, faults, tree } from "./tree.js";
 import { MEANINGS, action, lights, moment, percent, signedAt, size, stated, trust, unchecked } from "./words.js";
@@ -20,6 +21,7 @@ export function set(verdict, { file, url }) {
   at("summary").textContent = verdict.summary;
   at("meaning").textContent = MEANINGS[verdict.status] ?? "";
   at("lights").replaceChildren(...lights(verdict).map(lamp));
+  fill("player", player(verdict, file));
   fill("plates", plates(verdict));
   const signed = signedFacts(verdict);
   at("signed-facts").replaceChildren(...signed);

@@ -99,7 +99,9 @@ def open_page(chromium: Browser, service: str) -> Iterator[OpenPage]:
         if not expect_complaints:
             page.on("console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda asked: None if asked.url.startswith((service, "data:")) else complaints.append(asked.url))
+        page.on(
+            "request", lambda asked: None if asked.url.startswith((service, "data:", "blob:")) else complaints.append(asked.url)
+        )
         page.goto(service + path)
         return page
 
