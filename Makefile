@@ -20,7 +20,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY)  ## the whole story on bundled photos; leaves a report to open
+demo: $(READY)  ## the whole story on bundled media; leaves a report to open
 	$(BIN)/colophon demo --report demo-report
 
 serve: $(READY)  ## the service on http://127.0.0.1:8000

@@ -21,15 +21,33 @@ from starlette.types import ASGIApp
 from api import chores, describe, problems, selftest, uploads
 from api.access import Access
 from api.express import Express
+from api.following import Watch
 from api.gate import Gate
 from api.guard import Guard, guard
 from api.idempotency import Once
 from api.lane import Lane
 from api.metrics import Requests
 from api.outbox import KEPT_S, Outbox
-from api.routes import assets, authority, claims, feed, health, log, pages, sign, story, verify
+from api.routes import (
+    assets,
+    authority,
+    claims,
+    desk,
+    events,
+    feed,
+    health,
+    jobs,
+    log,
+    pages,
+    renditions,
+    reverify,
+    sign,
+    story,
+    verify,
+)
 from api.routes.common import API, problem_response
 from api.routes.resolution import mount as mount_resolution
+from api.runner import Runner
 from api.settings import DEVELOPMENT, Settings
 from api.tokens import Tokens
 from api.turns import Turns
@@ -47,6 +65,7 @@ _PATIENCE = 16  # pieces of work in line for each one under way
 _REMEMBERED = timedelta(days=1)  # answers under an Idempotency-Key
 
 
+HANDLERS = {verify.KIND: verify.work}
 FEED_STATUS = f"{API}/feed/status"
 
 
@@ -99,7 +118,7 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = (), guarded: b
     app.state.selftest = None
     app.state.access = Access(settings.home)
     if guarded or settings.require_keys:
-        app.guarded = guard(settings, app.state.access)
+        app.guarded = guard(settings, app.state.access, lambda: getattr(getattr(app.state, "house", None), "quotas", None))
     if isinstance(house, House):
         _move_in(app, house)
     app.add_route("/healthz", health.healthz, methods=["GET"])
@@ -108,18 +127,21 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = (), guarded: b
     app.add_route(FEED_STATUS, feed.statuses, methods=["GET", "POST"])
     app.add_route(f"{API}/feed/key", feed.key, methods=["GET"])
     app.add_route(f"{API}/feed/recent", feed.recent, methods=["GET"])
+    app.add_route(f"{API}/feed/events", events.changes, methods=["GET"])
     largest = (settings.upload_limit_mb << 20) + _FORM_ROOM
-    for router in (sign.router, verify.router):
+    for router in (sign.router, renditions.router, verify.router, reverify.router):
         app.include_router(
             router,
             prefix=API,
             tags=["media"],
             max_body_size=largest,
-            form_limits={"max_files": 1, "max_fields": 12, "max_part_size": 4096},
+            form_limits={"max_files": 2, "max_fields": 12, "max_part_size": 4096},
         )
     app.include_router(claims.router, prefix=API, tags=["media"], max_body_size=MAX_BODY + 1)
     for path, endpoint, methods in authority.ROUTES:
         app.add_route(path, endpoint, methods=list(methods))
+    app.include_router(jobs.router, prefix=API, tags=["media"])
+    app.include_router(desk.router, prefix=API, tags=["desk"])
     app.include_router(assets.router, prefix=API, tags=["assets"])
     app.include_router(log.family, prefix=API, tags=["assets"])
     app.include_router(story.router, prefix=API, tags=["assets"])
@@ -158,6 +180,8 @@ def _prove(app: FastAPI) -> None:
 def _move_in(app: FastAPI, house: House) -> None:
     """Hand the house to the routes; status tokens are signed where a signing process runs."""
     app.state.house = house
+    app.state.watch = Watch(house.chores.changes, lambda: house.chores.bounds()[1])
+    app.state.runner = Runner(house, HANDLERS, threads=max(1, house.settings.worker_count - 1))
     ref = house.signer_override or ""
     app.state.tokens = None
     if ref.startswith("unix:"):
@@ -174,6 +198,8 @@ def _lifespan(house: House | Settings) -> Any:
             opened: House = app.state.house
             uploads.sweep(opened.settings.home / "incoming", KEPT_S)
             opened.registry.forget(datetime.now(UTC) - _REMEMBERED)
+            stack.enter_context(app.state.runner)
+            stack.callback(app.state.watch.close)
             if isinstance(house, Settings):  # a house that was handed in is its owner's to keep
                 stack.enter_context(chores.beside(opened, complain=lambda text: print(text, file=sys.stderr, flush=True)))
             yield

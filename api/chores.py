@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from api import runner
 from api.settings import Settings
 from api.wiring import House
 from keys.errors import KeysError
 from provenance.errors import ProvenanceError
 from provenance.fetch import Client
-from provenance.outbox import Delivery, Target, deliver, parse_targets
+from provenance.outbox import Delivery, Target, deliver, parse_targets, status_changed
 from provenance.recording import record
 from provenance.rejudge import Rejudged, rejudge_all
 from provenance.stamping import Outcome, StampState, queued, stamp_queue
+from provenance.store.events import Change
+from provenance.store.pending import Message
 
 PERIOD_S = 30.0
 _STAMPS_AT_ONCE = 100
+_CHANGES_KEPT, _VERDICTS_KEPT = timedelta(days=7), timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,25 @@ def rejudge(house: House) -> tuple[Rejudged, ...]:
     return rejudge_all(house.desk, house.chores, targets=urls, at=_now(), new_id=lambda: uuid.uuid4().hex)
 
 
+def tell(house: House) -> int:
+    """Queue the webhooks of changes that no revocation made; returns how many changes."""
+    urls, at = [target.url for target in targets(house.settings)], _now()
+
+    def compose(changes: Sequence[Change]) -> Sequence[Message]:
+        told = [one.as_dict() for one in changes]
+        return status_changed(told, targets=urls, at=at, new_id=lambda: uuid.uuid4().hex)
+
+    return house.chores.tell(compose, at=at)
+
+
+def tidy(house: House) -> None:
+    """Drop what is too old to be asked for."""
+    now = _now()
+    house.chores.forget(changes_before=now - _CHANGES_KEPT, verdicts_before=now - _VERDICTS_KEPT)
+    house.quotas.forget(now.timestamp() - 3600)
+    runner.sweep(house)
+
+
 def send(house: House) -> tuple[Delivery, ...]:
     """Send the webhooks that are due."""
     client = Client(allow_private=house.settings.webhooks_private)
@@ -65,7 +88,10 @@ def stamp(house: House) -> tuple[Outcome, ...]:
 def round_of(house: House) -> Done:
     """Do everything that is due, once."""
     recorded = record(house.keystore.folder, house.chores)
-    return Done(rejudge(house), stamp(house), send(house), recorded)
+    done = rejudge(house), stamp(house)
+    tell(house)
+    tidy(house)
+    return Done(*done, send(house), recorded)
 
 
 @contextmanager

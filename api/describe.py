@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from api import examples, schemas
-from api.routes import feed, health
+from api.routes import events, feed, health
 from api.routes.common import API, errors
 
 TITLE = "Colophon"
@@ -101,6 +101,25 @@ router.add_api_route(
     openapi_extra={
         "parameters": [
             {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 30}}
+        ]
+    },
+)
+router.add_api_route(
+    f"{API}/feed/events",
+    events.changes,
+    methods=["GET"],
+    operation_id="feed_events",
+    summary="Changes of statuses",
+    tags=["feed"],
+    response_class=Response,
+    responses={
+        200: {"description": "Server-sent events.", "content": {events.STREAM: {"schema": {"type": "string"}}}},
+        **errors("too-many-ids", "busy", "unavailable"),
+    },
+    openapi_extra={
+        "parameters": [
+            {"name": "ids", "in": "query", "description": "Only of these items.", "schema": {"type": "string"}},
+            {"name": "Last-Event-ID", "in": "header", "description": "Go on after this one.", "schema": {"type": "string"}},
         ]
     },
 )

@@ -185,7 +185,9 @@ _NODE = {
     "asset_id": _ID,
     "media_type": "image/jpeg",
     "title": "photo.jpg",
+    "made": "captured",
     "actions": ["c2pa.created"],
+    "marks": ["org.colophon.mark.image.1 8c2f41d07be95a13"],
     "signer": "Example Newsroom Camera 7",
     "at": _SIGNED_AT,
     "trust": "trusted",
@@ -197,7 +199,10 @@ _EDITED = "urn:c2pa:0d6f2a91-54b7-4c1e-9a3b-1f7e8d2c6b40"
 LINEAGE: dict[str, Any] = {
     "focus": _MANIFEST,
     "as_of": "2026-11-21T09:30:00Z",
-    "nodes": [_NODE, _NODE | {"manifest_id": _EDITED, "asset_id": None, "actions": ["c2pa.opened", "c2pa.cropped"]}],
+    "nodes": [
+        _NODE,
+        _NODE | {"manifest_id": _EDITED, "asset_id": None, "made": None, "actions": ["c2pa.opened", "c2pa.cropped"]},
+    ],
     "edges": [{"child": _EDITED, "parent": _MANIFEST, "relationship": "parentOf", "inferred": False}],
     "cut": False,
 }
@@ -272,6 +277,48 @@ KEY_SET: dict[str, Any] = {
     ]
 }
 
+COMPARISON: dict[str, Any] = {
+    "same": False,
+    "before": {"status": "valid", "inputs": VERDICTS["trusted"]["value"]["inputs"]},
+    "differences": [{"where": "status", "before": "valid", "after": "trusted"}],
+    "causes": [
+        {"what": "trust lists", "certain": True, "explains": ["status"], "say": "The trust lists are others now."},
+    ],
+    "verdict": VERDICTS["trusted"]["value"],
+}
+REVIEW: dict[str, Any] = {
+    "id": 41,
+    "sha256": _COPY,
+    "asset_id": _ID,
+    "status": "altered",
+    "why": "asked by the picture desk",
+    "opened_at": "2026-11-21T09:30:00Z",
+    "opened_by": "key:3f2a9c61d07b",
+    "decided_at": "2026-11-21T10:02:00Z",
+    "decided_by": "oidc:9f1c5a7be2d84c0f6a3b1e57",
+    "decision": "explained",
+    "say": "The agency laid its caption over the lower edge.",
+    "entry_id": 18211,
+}
+API_KEY: dict[str, Any] = {
+    "id": "3f2a9c61d07b",
+    "name": "picture desk",
+    "roles": ["feed", "auditor"],
+    "created_at": "2026-11-21T09:30:00+00:00",
+    "revoked_at": None,
+}
+_JOB = "/api/v1/jobs/0c6f2d3e8b7a4f519d0e5a6b7c8d9e0f"
+JOB: dict[str, Any] = {
+    "id": _JOB.rsplit("/", 1)[-1],
+    "kind": "verify",
+    "state": "running",
+    "stage": "looking",
+    "sha256": _COPY,
+    "created_at": "2026-11-21T09:30:00Z",
+    "updated_at": "2026-11-21T09:30:01Z",
+    "links": {"self": _JOB, "events": f"{_JOB}/events"},
+}
+
 NAMED: dict[str, dict[str, Any]] = {
     **VERDICTS,
     "signed": {"summary": "A photo was signed", "value": SIGNED},
@@ -282,6 +329,22 @@ NAMED: dict[str, dict[str, Any]] = {
     "query": {"summary": "Two known files and one unknown", "value": QUERY},
     "statuses": {"summary": "Two known files and one unknown", "value": STATUSES},
     "recent": {"summary": "One picture", "value": RECENT},
+    "comparison": {"summary": "A signer that came onto a list", "value": COMPARISON},
+    "rendition": {
+        "summary": "A smaller JPEG",
+        "value": SIGNED | {"parent": _ID, "mark": "kept", "agreement": "fits", "fit": 0.98},
+    },
+    "review": {"summary": "A caption was laid over it", "value": REVIEW},
+    "reviews": {"summary": "One question", "value": {"items": [REVIEW]}},
+    "withdrawal": {"summary": "Withdrawn", "value": {"asset_id": _ID, "withdrawn_at": "2026-11-21T09:30:00Z"}},
+    "revoked": {
+        "summary": "A stolen key",
+        "value": {"fingerprint": _SIGNER["fingerprint"], "reason": "keyCompromise", "since": "2026-11-19T00:00:00Z"},
+    },
+    "api-key": {"summary": "A feed's", "value": API_KEY},
+    "api-keys": {"summary": "One key", "value": {"keys": [API_KEY]}},
+    "new-api-key": {"summary": "A feed's", "value": API_KEY | {"secret": "colophon_3f2a9c61d07b_…"}},
+    "job": {"summary": "A large video is being looked at", "value": JOB},
     "signing-key": {
         "summary": "The default key",
         "value": {

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from api import uploads
 from api.problems import refuse
+from api.routes.common import house, turns
 from api.settings import Settings
 from api.wiring import House
 from provenance.errors import FetchError
@@ -47,27 +48,39 @@ async def spooled(request: Request, settings: Settings) -> IO[bytes]:
     return file
 
 
-def content(house: House, file: IO[bytes], name: str | None, *, alg: str | None, most: int) -> list[dict[str, Any]]:
+def content(opened: House, file: IO[bytes], name: str | None, *, alg: str | None, most: int) -> list[dict[str, Any]]:
     """Matches of a file's content, best first, each with how well it agrees; foreign content is no match. Blocks."""
     if alg is not None and alg != _ISCC and alg not in {engine.alg for engine in engines.all()}:
         refuse("invalid-request", errors=[{"where": "query.alg", "say": "no algorithm that is known here"}])
-    with uploads.received(file, name, house.settings.home / "incoming") as upload:  # type: ignore[arg-type]  # a binary file
-        found = find(upload.path, house.desk, limit=most)
+    with uploads.received(file, name, opened.settings.home / "incoming") as upload:  # type: ignore[arg-type]  # a binary file
+        found = find(upload.path, opened.desk, limit=most)
     return [_match(one) for one in found if _counts(one, alg)]
 
 
-def reference(house: House, url: str, length: int, *, alg: str | None, most: int) -> list[dict[str, Any]]:
-    """The same for a file at a public address. Blocks."""
-    limit = min(length, house.settings.upload_limit_mb << 20)
+async def fetched(request: Request, url: str, *, most: int | None = None) -> IO[bytes]:
+    """What a public https address answers with, in a file that is gone when it is closed.
+
+    Raises:
+        ProblemError: it may not be asked, or did not answer well (422); too many are being fetched (503).
+    """
+    limit = house(request).settings.upload_limit_mb << 20
+    limit = limit if most is None else min(limit, most)
+    return await turns(request).spool(lambda: fetch(url, limit))
+
+
+def fetch(url: str, limit: int) -> IO[bytes]:
+    """The same. Blocks, twenty seconds at most."""
+    if not url.startswith("https://"):
+        refuse("not-fetched", "it is no https address")
     try:
         answer = Client(timeout_s=_FETCH_S, max_bytes=limit).get(url)
     except FetchError:
         refuse("not-fetched")
     if answer.status != 200:
         refuse("not-fetched", f"the address answered {answer.status}")
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
-        file.write(answer.body)
-        return content(house, file, None, alg=alg, most=most)
+    file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - the caller closes it
+    file.write(answer.body)
+    return file
 
 
 def _counts(match: Match, alg: str | None) -> bool:

@@ -82,6 +82,14 @@ class PoseFacts(Wire):
     flipped: bool
 
 
+class SpanFacts(Wire):
+    """A stretch of a sound that carries the mark, or does not."""
+
+    start_s: float
+    end_s: float
+    marked: bool
+
+
 class MarkFacts(Wire):
     found: bool
     alg: str | None
@@ -90,22 +98,37 @@ class MarkFacts(Wire):
     bit_errors: int | None
     fit: Fraction | None = Field(description="How well the content agrees with the registered asset.")
     transform: PoseFacts | None
+    spans: list[SpanFacts] = Field([], description="Of sound: when the mark is there, and when not.")
+    speed: float | None = Field(None, description="Of sound: speed of this copy over that of the signed recording.")
 
 
 class Change(Wire):
-    """A region that is not what was signed, as fractions of width and height."""
+    """A region that is not what was signed, as fractions of width and height; in sound all of it, from when to when."""
 
     x: Fraction
     y: Fraction
     w: Fraction
     h: Fraction
     score: float
-    kind: Literal["overlaid", "covered", "replaced"] = "replaced"
+    kind: Literal["overlaid", "covered", "replaced", "silenced", "cut"] = "replaced"
+    start_s: float | None = None
+    end_s: float | None = None
 
 
 class Reason(Wire):
     code: str
     say: str
+
+
+class Given(Wire):
+    """What the registry knew, and whether marks were looked for."""
+
+    marks: bool
+    revocations: dict[str, AwareDatetime] = Field(description="Instants by fingerprint.")
+    stamps: dict[str, Sha256] = Field(description="Time stamps that came later, by manifest.")
+    withdrawn: bool
+    owners: list[str] = Field(description="Manifests registered with the mark that was read.")
+    registered: str | None = Field(description="The manifest that the file led to.")
 
 
 class Inputs(Wire):
@@ -115,6 +138,7 @@ class Inputs(Wire):
     policy: str
     trust_lists: dict[str, list[str]]
     at: AwareDatetime
+    given: Given | None = None
 
 
 class Pictures(Wire):
@@ -249,7 +273,9 @@ class LineageNode(Wire):
     asset_id: AssetId | None
     media_type: str | None
     title: str | None
+    made: Literal["captured", "edited", "rendition", "registered"] | None = Field(description="Null where nothing is registered.")
     actions: list[str]
+    marks: list[str] = Field(description="Soft bindings that its claim states, `alg value`.")
     signer: str | None
     at: AwareDatetime | None
     trust: Literal["trusted", "untrusted", "expired", "unknown"]
@@ -317,12 +343,134 @@ class FeedSigner(Wire):
     development: bool
 
 
+class Disclosure(Wire):
+    """Only where a signed claim says synthetic, wholly or partly; no disclosure says nothing."""
+
+    ai: Literal["wholly", "partly"]
+    say: str
+    law: str
+
+
+class ReviewNote(Wire):
+    """What a person found of it; the status itself is what was found in the file."""
+
+    decision: Literal["upheld", "explained", "misleading", "unresolved"]
+    say: str
+    at: AwareDatetime
+
+
+class Rendition(Signed):
+    """A rendition that was signed, and what was found of it before."""
+
+    parent: str
+    mark: Literal["kept", "lost", "none"] = Field(description="Whether the parent's mark can still be read.")
+    agreement: Literal["fits", "unchecked"]
+    fit: Fraction | None
+
+
+class Deviation(Wire):
+    where: str
+    before: Any
+    after: Any
+
+
+class Cause(Wire):
+    what: str
+    certain: bool = Field(description="Putting this input back alone undid what it explains.")
+    explains: list[str]
+    say: str
+
+
+class Before(Wire):
+    status: str | None
+    inputs: dict[str, Any] | None
+
+
+class Comparison(Wire):
+    """A verdict beside an earlier one on the same bytes."""
+
+    same: bool
+    before: Before
+    differences: list[Deviation]
+    causes: list[Cause]
+    verdict: Verdict
+
+
+class Review(Wire):
+    """A question to a person, and what they found."""
+
+    id: int
+    sha256: Sha256
+    asset_id: AssetId | None
+    status: str = Field(description="What it was when the question was asked.")
+    why: str
+    opened_at: AwareDatetime
+    opened_by: str
+    decided_at: AwareDatetime | None
+    decided_by: str | None
+    decision: Literal["upheld", "explained", "misleading", "unresolved"] | None
+    say: str | None
+    entry_id: int | None = Field(description="The trail's entry of the decision.")
+
+
+class Reviews(Wire):
+    items: list[Review]
+
+
+class Withdrawal(Wire):
+    asset_id: AssetId
+    withdrawn_at: AwareDatetime
+
+
+class Revoked(Wire):
+    fingerprint: str
+    reason: str
+    since: AwareDatetime
+
+
+class ApiKey(Wire):
+    id: str
+    name: str
+    roles: list[str]
+    created_at: AwareDatetime
+    revoked_at: AwareDatetime | None
+
+
+class ApiKeys(Wire):
+    keys: list[ApiKey]
+
+
+class NewApiKey(ApiKey):
+    secret: str = Field(description="Shown once.")
+
+
+class JobLinks(Wire):
+    self: str
+    events: str
+
+
+class Job(Wire):
+    """Work that was promised. `result` is a verdict, or what signing answers, once it is done."""
+
+    id: str
+    kind: Literal["verify", "rendition"]
+    state: Literal["queued", "running", "done", "failed"]
+    stage: str = Field(description="One word: queued, looking, signing, done, failed.")
+    sha256: Sha256 | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    links: JobLinks
+    result: dict[str, Any] | None = None
+    problem: ProblemDocument | None = None
+
+
 class StatusItem(Wire):
     """What a feed shows for one id. Where `status` is `unregistered`, it and `id` are all there is."""
 
     id: str = Field(description="As it was asked for.")
-    status: Status | Literal["unregistered"] = Field(
-        description="`unregistered`: nobody here has looked at it, or it is no id at all. Show nothing; it is not `none`."
+    status: Status | Literal["unregistered", "pending"] = Field(
+        description="`unregistered`: nobody here has looked at it, or it is no id at all. Show nothing; it is not `none`. "
+        "`pending`: a job looks at it now."
     )
     label: str | None = Field(None, description="A few words to show beside the item; empty where nothing should be shown.")
     summary: str | None = None
@@ -331,6 +479,8 @@ class StatusItem(Wire):
     manifest_id: str | None = None
     asset_id: AssetId | None = None
     signals: list[str] | None = None
+    disclosure: Disclosure | None = None
+    review: ReviewNote | None = None
     at: AwareDatetime | None = Field(None, description="When this was found.")
     token: str | None = Field(None, description="A JWT that says the same for minutes; only where it was asked for.")
 

@@ -37,13 +37,19 @@ class Settings:
         ocsp_url: http address under which the outside world reaches `/api/v1/keys/ocsp`; written into new certificates.
         trust_interim: Whether the frozen interim list of 2025 still counts.
         upload_limit_mb: Largest body that the service takes.
+        inline_limit_mb: Largest file that is verified while the caller waits; a larger one gets a job.
         verify_timeout_s: Wall time that one piece of work on hostile media may take.
         worker_count: Killable processes for media.
         worker_memory_mb: Address space of each.
         require_keys: Ask for API keys on loopback too; beyond it they are always asked for.
         anonymous: Roles of callers without a key, apart by spaces: "feed" lets badges on public pages ask.
         requests_per_minute: Of one caller, where keys are asked for.
-        heavy_per_minute: Of these, such as upload media.
+        heavy_per_minute: Of these, such as upload media; of callers with a key, in all processes together.
+        oidc_issuer: Identity provider whose tokens are taken, as `iss` names it; empty for none.
+        oidc_audience: What `aud` must hold.
+        oidc_jwks: Address of the provider's keys; empty asks `/.well-known/openid-configuration` of the issuer.
+        oidc_roles: Claim that holds roles.
+        oidc_private: Whether the provider may be on this machine or a private network.
     """
 
     home: Path
@@ -58,6 +64,7 @@ class Settings:
     ocsp_url: str = ""
     trust_interim: bool = True
     upload_limit_mb: int = 100
+    inline_limit_mb: int = 25
     verify_timeout_s: float = 60.0
     worker_count: int = 2
     worker_memory_mb: int = 8192
@@ -65,6 +72,11 @@ class Settings:
     anonymous: str = ""
     requests_per_minute: int = 6000
     heavy_per_minute: int = 60
+    oidc_issuer: str = ""
+    oidc_audience: str = ""
+    oidc_jwks: str = ""
+    oidc_roles: str = "roles"
+    oidc_private: bool = False
 
     @property
     def database(self) -> str:

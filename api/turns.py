@@ -15,6 +15,7 @@ from anyio import CapacityLimiter
 from api.problems import refuse
 
 T = TypeVar("T")
+_SPOOLING = 8
 
 
 class Turns:
@@ -22,6 +23,7 @@ class Turns:
 
     def __init__(self, at_once: int, in_line: int) -> None:
         self._limiter: CapacityLimiter | None = None
+        self._spooling: CapacityLimiter | None = None
         self._at_once, self._in_line = at_once, in_line
 
     @property
@@ -41,4 +43,15 @@ class Turns:
         limiter = self._limiter = self._limiter or CapacityLimiter(self._at_once)  # made here: it belongs to the running loop
         if limiter.statistics().tasks_waiting >= self._in_line:
             refuse("busy", f"{self._in_line} others are waiting already", retry_after_s=5)
+        return await anyio.to_thread.run_sync(work, limiter=limiter)
+
+    async def spool(self, work: Callable[[], T]) -> T:
+        """Run what only moves bytes (a fetch, a file to its place) in a few threads of its own, out of the line.
+
+        Raises:
+            ProblemError: too many wait (503, Retry-After).
+        """
+        limiter = self._spooling = self._spooling or CapacityLimiter(_SPOOLING)
+        if limiter.statistics().tasks_waiting >= self._in_line:
+            refuse("busy", "too many files are on their way already", retry_after_s=5)
         return await anyio.to_thread.run_sync(work, limiter=limiter)

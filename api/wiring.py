@@ -19,10 +19,13 @@ from provenance.errors import DatabaseUnavailableError, OutputError
 from provenance.isolation import Budget, Workers
 from provenance.store import database
 from provenance.store.chores import Chores
+from provenance.store.jobs import Jobs
 from provenance.store.log import Log
 from provenance.store.objects import Objects
 from provenance.store.quick import QuickStatuses
+from provenance.store.quotas import Quotas
 from provenance.store.registry import Registry
+from provenance.store.reviews import Reviews
 from provenance.trail import service
 from provenance.trail.note import NoteKey
 from provenance.trail.witness import parse_witness
@@ -43,6 +46,9 @@ class House:
     log: Log
     chores: Chores
     statuses: QuickStatuses
+    jobs: Jobs
+    reviews: Reviews
+    quotas: Quotas
     tsa_url: str | None
     signer_override: str | None = None  # reference of a signing process, when private keys must not be opened here
 
@@ -115,7 +121,8 @@ def open_house(
             stack.callback(_number, settings, log)
         else:
             stack.enter_context(service.spawn(sequencing(settings)))
-        yield House(settings, registry, desk, keystore, log, Chores(engine), QuickStatuses(engine), url, signer_override)
+        tables = (Chores(engine), QuickStatuses(engine), Jobs(engine), Reviews(engine), Quotas(engine))
+        yield House(settings, registry, desk, keystore, log, *tables, url, signer_override)
 
 
 def sequencing(settings: Settings) -> service.Task:

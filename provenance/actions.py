@@ -32,6 +32,7 @@ SOURCE_TYPES: dict[str, str] = {
 
 CREATED = "c2pa.created"
 OPENED = "c2pa.opened"
+PLACED = "c2pa.placed"
 MARKED = "c2pa.watermarked.bound"
 
 # Changes nobody would call a change of what is shown (C2PA 2.5 §16.14, table of non-editorial actions).
@@ -72,10 +73,12 @@ EDITORIAL = frozenset(
         "c2pa.unknown",
     }
 )
-# `colophon edit --action`: a manifest's first action and the marks are ours to write; c2pa.placed would need its
-# component, and a redaction its target.
+# What makes a rendition: the same work in another size, format or wrapping (C2PA 2.5 §2.3, "asset rendition").
+RENDITION = frozenset({"c2pa.converted", "c2pa.published", "c2pa.repackaged", "c2pa.resized.proportional", "c2pa.transcoded"})
+# `colophon edit --action`: a manifest's first action and the marks are ours to write, c2pa.placed comes with its
+# component, and a redaction would need its target.
 EDIT_ACTIONS = (EDITORIAL | NON_EDITORIAL) - {
-    "c2pa.placed",
+    PLACED,
     "c2pa.redacted",
     "c2pa.watermarked",
     "c2pa.watermarked.bound",
@@ -83,11 +86,17 @@ EDIT_ACTIONS = (EDITORIAL | NON_EDITORIAL) - {
 }
 
 # On these the conformance programme wants no digitalSourceType; all other created actions state one.
-_WITHOUT_SOURCE_TYPE = NON_EDITORIAL | {OPENED, "c2pa.placed"}
+_WITHOUT_SOURCE_TYPE = NON_EDITORIAL | {OPENED, PLACED}
 
 
 def states_source_type(action: str) -> bool:
     return action not in _WITHOUT_SOURCE_TYPE
+
+
+def makes_rendition(names: Iterable[str]) -> bool:
+    """Whether these edits leave the work what it was; no edit at all is none."""
+    stated = set(names)
+    return bool(stated) and stated <= RENDITION
 
 
 def unknown(actions: Iterable[str]) -> tuple[str, ...]:

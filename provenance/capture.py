@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from keys import policy
 from keys.errors import SigningRefusedError
 from keys.policy import CAPTURE_CODE, CONSENT, MEDIA_TYPE, SOURCE_TYPE, Statement
 from keys.signer import key_name
-from provenance import appraisal, tasks
+from provenance import appraisal, hearing, tasks
 from provenance.actions import SOURCE_TYPES
 from provenance.claim import GENERATOR, THUMBNAIL, captured
 from provenance.credential import Credential, SoftBinding
@@ -31,11 +32,13 @@ from provenance.feed import public_status
 from provenance.judge import Evidence, MarkReading, judge
 from provenance.sdk import VALIDATOR, signable_types
 from provenance.soft_binding import binding
+from provenance.store.records import Ingredient, Kin
 from provenance.store.registry import Binding, Registration
 from provenance.verdict import AssetFacts, Status, Verdict, iso
 from watermark import engines
 from watermark.errors import CarrierTooSmallError
 from watermark.media import MARKABLE
+from watermark.sound_files import WRITABLE as SOUNDS
 
 AUTO, NONE = "auto", "none"
 
@@ -116,8 +119,12 @@ class Carrier:
     media_type: str
     binding: SoftBinding | None
     marked_now: bool
-    view: tasks.Prepared | None  # None: no still picture
+    view: tasks.Prepared | None  # None: nothing is kept of it
     notes: tuple[str, ...] = ()
+
+    @property
+    def thumbnail(self) -> bytes | None:
+        return self.view.thumbnail if self.view else None
 
 
 def sign(request: SignRequest, studio: Studio, *, at: datetime) -> Signed:
@@ -142,7 +149,7 @@ def sign(request: SignRequest, studio: Studio, *, at: datetime) -> Signed:
             source_type=request.source_type,
             at=at,
             binding=carrier.binding,
-            thumbnail=carrier.view is not None,
+            thumbnail=carrier.thumbnail is not None,
             also=_declarations(request),
         )
         return finish(
@@ -171,6 +178,8 @@ def signable(source: Path, media_type: str | None) -> str:
 def carry(request: SignRequest, media_type: str, scratch: Path, studio: Studio) -> Carrier:
     """Put the mark in, where one can be put in; redaction alone re-encodes too."""
     wanted = request.mark != NONE
+    if media_type in SOUNDS:
+        return _carry_sound(request, media_type, scratch, studio)
     if media_type not in MARKABLE:
         if request.mark not in (AUTO, NONE):
             raise UnsupportedMediaError(str(request.source), f"{media_type} cannot be marked yet")
@@ -206,6 +215,29 @@ def carry(request: SignRequest, media_type: str, scratch: Path, studio: Studio) 
     return Carrier(Path(job.destination), media_type, bound, bound is not None, view, notes)
 
 
+def _carry_sound(request: SignRequest, media_type: str, scratch: Path, studio: Studio) -> Carrier:
+    """The same for sound; one that is too short to hold a mark is signed without, and says so."""
+    if request.redact:
+        raise UnsupportedMediaError(str(request.source), f"nothing can be redacted from {media_type} yet")
+    alg = engines.default("audio").alg
+    if request.mark not in (AUTO, NONE, alg):
+        raise UnsupportedMediaError(str(request.source), f"{media_type} cannot hold a mark {request.mark}")
+    notes: tuple[str, ...] = ()
+    if request.mark != NONE:
+        mark_id = studio.new_mark_id()
+        marked = str(scratch.with_suffix(".marked"))
+        job = hearing.SoundJob(str(request.source), marked, mark_id, studio.mark_key, request.strength)
+        try:
+            view = studio.desk.workers.run(hearing.prepare_sound, job)
+            return Carrier(Path(marked), media_type, binding(alg, mark_id), True, view, hearing.note_on_length(view.duration_ms))
+        except (CarrierTooSmallError, UnmarkableError, UnsupportedMediaError) as error:
+            if request.mark != AUTO:
+                raise
+            notes = (hearing.why_unmarked(error),)
+    view = studio.desk.workers.run(hearing.hear, str(request.source))
+    return Carrier(request.source, media_type, None, False, view, notes)
+
+
 def finish(
     carrier: Carrier,
     definition: Mapping[str, Any],
@@ -217,15 +249,22 @@ def finish(
     register: bool,
     at: datetime,
     summary: Mapping[str, Any],
-    parent: tuple[Mapping[str, Any], str, str] | None = None,
+    made_from: tuple[tasks.Made, ...] = (),
     parent_asset_id: str | None = None,
+    kin: tuple[Kin, ...] = (),
+    resources: Mapping[str, bytes] | None = None,
     update: bool = False,
+    stamp: bool = False,
     consent: Consent | None = None,
 ) -> Signed:
     """Sign a carrier, read it back, judge it, register it, and put it in its place.
 
     Args:
-        update: Write an update manifest with a time stamp for the one before; without an authority there is none.
+        made_from: Files that become its ingredients; those of them that are registered, it is joined to.
+        kin: Registered assets that it comes from though no claim says so.
+        resources: What the definition refers to, besides the thumbnail.
+        update: Write an update manifest, with a time stamp for the one before where an authority answers.
+        stamp: Take no result without that time stamp.
     """
     job = tasks.SignJob(
         source=str(carrier.path),
@@ -236,8 +275,8 @@ def finish(
         identity=None if update else studio.identity,
         keys_folder=str(studio.keys_folder),
         tsa_url=studio.tsa(),
-        parent=parent,
-        resources={THUMBNAIL: carrier.view.thumbnail} if carrier.view else {},
+        ingredients=made_from,
+        resources={**(resources or {}), **({THUMBNAIL: carrier.thumbnail} if carrier.thumbnail else {})},
         update=update,
     )
     result = _sign(job, studio)
@@ -248,7 +287,7 @@ def finish(
     assert isinstance(credential, Credential)
     assert verdict.credential.signer is not None
     stamped = verdict.credential.time.state == "trusted"
-    if update and not (stamped and all(step.at for step in verdict.history[:2])):
+    if stamp and not (stamped and all(step.at for step in verdict.history[:2])):
         raise SigningError(str(destination), "the time stamp that came is not one that is trusted here")
     registration = Registration(
         asset_id=asset_id,
@@ -265,9 +304,11 @@ def finish(
         height=asset.height,
         duration_ms=asset.duration_ms,
         parent_asset_id=parent_asset_id,
+        kin=kin,
+        ingredients=tuple(Ingredient(*edge) for edge in credential.edges()),
         bindings=(Binding(carrier.binding.alg, carrier.binding.value),) if carrier.binding else (),
         reference=carrier.view.reference if carrier.view else None,
-        reference_media_type="image/webp" if carrier.view else None,
+        reference_media_type=carrier.view.reference_media_type if carrier.view else None,
         fingerprint=carrier.view.code if carrier.view else None,
         summary={**summary, "manifest": credential.active, "sha256": result.sha256},
         development=verdict.credential.signer.development,
@@ -319,7 +360,9 @@ def placing(source: Path, destination: Path) -> Iterator[Path]:
     except OutputError as error:
         raise OutputError(str(destination), error.why) from error
     finally:
-        for left in (scratch, scratch.with_suffix(".marked")):
+        marked = scratch.with_suffix(".marked")
+        unfinished = marked.parent.glob(f".{escape(marked.name)}.*.part")  # of a worker that was stopped
+        for left in (scratch, marked, *unfinished):
             left.unlink(missing_ok=True)
 
 
@@ -336,7 +379,8 @@ def _sign(job: tasks.SignJob, studio: Studio) -> tasks.SignedFile:
 
 def _asset(asset_id: str, result: tasks.SignedFile, carrier: Carrier, studio: Studio, scratch: Path) -> AssetFacts:
     if carrier.view is not None:
-        return AssetFacts(result.sha256, carrier.media_type, asset_id, carrier.view.width, carrier.view.height)
+        view = carrier.view
+        return AssetFacts(result.sha256, carrier.media_type, asset_id, view.width, view.height, view.duration_ms)
     width, height, duration = studio.desk.workers.run(tasks.dimensions, str(scratch))
     return AssetFacts(result.sha256, carrier.media_type, asset_id, width, height, duration)
 

@@ -23,14 +23,23 @@ _BINDING_URI = f"self#jumbf=c2pa.assertions/{SOFT_BINDING}"
 
 
 @dataclass(frozen=True, slots=True)
-class Parent:
-    """The asset that an edit started from."""
+class Input:
+    """An asset that an edit was made from: the one that it started from, or one that was placed in it.
+
+    Attributes:
+        component: Its place among the components, from 1; None for the parent, of which there is one at most (C2PA 2.5 §10.3).
+    """
 
     title: str
-    media_type: str
+    component: int | None = None
+
+    @property
+    def label(self) -> str:
+        return PARENT if self.component is None else f"component-{self.component}"
 
     def ingredient(self) -> dict[str, Any]:
-        return {"title": self.title, "relationship": "parentOf", "label": PARENT}
+        relationship = "parentOf" if self.component is None else "componentOf"
+        return {"title": self.title, "relationship": relationship, "label": self.label}
 
 
 def captured(
@@ -60,26 +69,46 @@ def captured(
 
 
 def edited(
-    *, title: str, names: Sequence[str], at: datetime, binding: SoftBinding | None, renewed: bool, thumbnail: bool
+    *,
+    title: str,
+    names: Sequence[str],
+    at: datetime,
+    binding: SoftBinding | None,
+    renewed: bool,
+    thumbnail: bool,
+    components: Sequence[Input] = (),
+    assertions: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """A standard manifest for a child of one parent; the parent is given as ingredient `PARENT`.
 
     Args:
         names: Members of `actions.EDIT_ACTIONS`, in order.
         renewed: Whether the mark was put in now rather than kept from the parent.
+        components: What was placed in it, each given as an ingredient too.
+        assertions: Further ones, as the builder takes them.
     """
-    steps: list[dict[str, Any]] = [{"action": actions.OPENED, "when": iso(at), "parameters": {"ingredientIds": [PARENT]}}]
+    steps: list[dict[str, Any]] = [_taken(actions.OPENED, Input(""), at)]
+    steps += [_taken(actions.PLACED, component, at) for component in components]
     for name in names:
         step: dict[str, Any] = {"action": name, "when": iso(at)}
         if actions.states_source_type(name):
             step["digitalSourceType"] = actions.SOURCE_TYPES["humanEdits"]
         steps.append(step)
-    return _definition(title, steps, binding, thumbnail, mark_now=renewed)
+    definition = _definition(title, steps, binding, thumbnail, mark_now=renewed)
+    definition["assertions"] += assertions
+    return definition
 
 
-def stamped(*, title: str) -> dict[str, Any]:
-    """An update manifest that adds nothing but a later time stamp; the library states `c2pa.opened` and the parent itself."""
-    return {"title": title, "claim_generator_info": [GENERATOR]}
+def updated(*, title: str, assertions: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """An update manifest over unchanged content: a later time stamp, further assertions.
+
+    The library states `c2pa.opened` and the parent itself.
+    """
+    return {"title": title, "claim_generator_info": [GENERATOR], "assertions": [*assertions]}
+
+
+def _taken(action: str, made_from: Input, at: datetime) -> dict[str, Any]:
+    return {"action": action, "when": iso(at), "parameters": {"ingredientIds": [made_from.label]}}
 
 
 def _definition(

@@ -98,6 +98,16 @@ class Credential:
             yield manifest, relationship
             waiting += [(i.manifest_id, i.relationship) for i in manifest.ingredients if i.manifest_id]
 
+    def edges(self) -> tuple[tuple[str, str, str], ...]:
+        """What the manifests of the store say of each other, at every depth: child, parent, relationship."""
+        found = (
+            (label, i.manifest_id, i.relationship or "parentOf")
+            for label, manifest in self.manifests.items()
+            for i in manifest.ingredients
+            if i.manifest_id and i.manifest_id != label
+        )
+        return tuple(dict.fromkeys(found))
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:

@@ -89,7 +89,7 @@ def difference(old: str, new: str, desk: Desk, *, at: datetime, file: Path | Non
         metadata=_metadata(first, second),
         agreement=compared.agreement if compared else None,
         score=round(compared.score, 4) if compared else None,
-        changes=tuple(Change(*c) for c in compared.changes) if compared else (),
+        changes=compared.changes if compared else (),
         picture=compared.picture if compared else None,
         copy=compared.copy if compared else None,
         laid=compared.laid if compared else None,

@@ -1,25 +1,32 @@
 """Sign an edit as the child of its parent: `parentOf` ingredient, `c2pa.opened`, the stated actions, the mark kept.
 
+A composite names what was placed in it as well: `componentOf` ingredients, each with its `c2pa.placed`. Where all that was done
+makes a rendition (`actions.RENDITION`), the trail says rendition.
+
 The mark that the parent carried usually lives through an edit. Where it can still be read, the edited pixels are signed as
 they are and the child names the same mark; where it cannot, a new one is put in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from provenance import actions, tasks
+from provenance import actions, hearing, tasks
 from provenance.capture import AUTO, NONE, Carrier, Signed, SignRequest, carry, finish, placing, signable
-from provenance.claim import Parent, edited
+from provenance.claim import Input, edited
 from provenance.credential import Credential, Remote, SoftBinding, Unreadable
 from provenance.desk import Studio
 from provenance.errors import BudgetError, DamagedMediaError, InputError, UnsupportedMediaError
+from provenance.inferring import inferred
 from provenance.soft_binding import binding
+from provenance.store.records import Kin
+from provenance.verify import look
 from watermark.media import MARKABLE
+from watermark.sound_files import WRITABLE as SOUNDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +36,38 @@ class EditRequest:
     Attributes:
         parent: The file that the edit started from, with its credential.
         edited: The result as the editor saved it.
-        actions: What was done, in order: members of `actions.EDIT_ACTIONS`.
+        actions: What was done, in order: members of `actions.EDIT_ACTIONS`; may be empty where something was placed.
+        components: Files that were placed in it, signed or not.
         mark: "auto" keeps the parent's mark or puts a new one in; "none" leaves the content alone.
+        assertions: Further assertions, as the builder takes them: a receipt of the parent (`trail.receipt.assertion`).
     """
 
     parent: Path
     edited: Path
     destination: Path
     actions: tuple[str, ...]
+    components: tuple[Path, ...] = ()
     mark: str = AUTO
     redact: frozenset[str] = frozenset()
     register: bool = True
     title: str | None = None
+    assertions: tuple[Mapping[str, Any], ...] = ()
 
 
 def edit(request: EditRequest, studio: Studio, *, at: datetime) -> Signed:
     """Sign an edited file as a child.
 
     Raises:
-        InputError: a file cannot be used, or the parent's credential is damaged.
+        InputError: a file cannot be used, or the credential of one that it was made from is damaged.
         ValueError: an action that may not be stated, or none at all.
         OutputError, SigningError, StoreError: as `capture.sign`.
     """
-    _check_actions(request.actions)
+    _check_actions(request)
     with placing(request.edited, request.destination) as scratch:
         workers = studio.desk.workers
-        if request.destination.exists() and request.destination.samefile(request.parent):
-            raise InputError(str(request.destination), "would overwrite the parent")
-        parent_type = signable(request.parent, workers.run(tasks.kind, str(request.parent)))
-        parent_credential = _readable(request.parent, parent_type, studio)
+        parent, parent_credential = _made_from(request.parent, Input(request.parent.name), request, studio)
+        placed = [Input(path.name, n) for n, path in enumerate(request.components, 1)]
+        components = [_made_from(path, one, request, studio) for path, one in zip(request.components, placed, strict=True)]
         media_type = signable(request.edited, workers.run(tasks.kind, str(request.edited)))
         carrier = _carrier(request, media_type, parent_credential, scratch, studio)
         definition = edited(
@@ -66,7 +76,9 @@ def edit(request: EditRequest, studio: Studio, *, at: datetime) -> Signed:
             at=at,
             binding=carrier.binding,
             renewed=carrier.marked_now,
-            thumbnail=carrier.view is not None,
+            thumbnail=carrier.thumbnail is not None,
+            components=placed,
+            assertions=request.assertions,
         )
         return finish(
             carrier,
@@ -74,38 +86,49 @@ def edit(request: EditRequest, studio: Studio, *, at: datetime) -> Signed:
             scratch,
             studio,
             destination=request.destination,
-            action="edited",
+            action="rendition" if actions.makes_rendition(request.actions) and not placed else "edited",
             register=request.register,
             at=at,
             summary={
                 "actions": list(request.actions),
                 "parent": parent_credential.active if parent_credential else None,
+                **({"components": [found.active if found else None for _, found in components]} if placed else {}),
             },
-            parent=_ingredient(request.parent, parent_type),
+            made_from=(parent, *(made for made, _ in components)),
             parent_asset_id=_registered(parent_credential, studio),
+            kin=_by_their_marks([(parent, parent_credential), *components], studio),
         )
 
 
-def _check_actions(names: tuple[str, ...]) -> None:
-    if not names:
+def _check_actions(request: EditRequest) -> None:
+    if not request.actions and not request.components:
         raise ValueError("say what was done: at least one action")
-    strange = actions.unknown(names)
+    strange = actions.unknown(request.actions)
     if strange:
         raise ValueError(f"not an action that an edit may state: {', '.join(strange)}")
 
 
-def _readable(parent: Path, media_type: str, studio: Studio) -> Credential | None:
-    """The parent's credential; None where it has none, which an ingredient may."""
-    found = studio.desk.workers.run(tasks.read_credential, str(parent), media_type, None)
+def _made_from(path: Path, named: Input, request: EditRequest, studio: Studio) -> tuple[tasks.Made, Credential | None]:
+    """A file as ingredient, and its credential; None where it has none, which an ingredient may."""
+    if not path.exists():
+        raise InputError(str(path), "no such file")
+    if request.destination.exists() and request.destination.samefile(path):
+        what = "the parent" if named.component is None else "a component"
+        raise InputError(str(request.destination), f"would overwrite {what}")
+    workers = studio.desk.workers
+    media_type = signable(path, workers.run(tasks.kind, str(path)))
+    found = workers.run(tasks.read_credential, str(path), media_type, None)
     if isinstance(found, Unreadable):
-        raise InputError(str(parent), f"its credential is damaged ({found.explanation}); sign the edit on its own")
-    return None if isinstance(found, Remote) else found
+        raise InputError(str(path), f"its credential is damaged ({found.explanation}); sign the edit on its own")
+    made = tasks.Made(named.ingredient(), media_type, str(path))
+    return made, None if isinstance(found, Remote) else found
 
 
 def _carrier(request: EditRequest, media_type: str, parent: Credential | None, scratch: Path, studio: Studio) -> Carrier:
     kept = _kept_mark(request, media_type, parent, studio)
     if kept is not None and not request.redact:
-        view = studio.desk.workers.run(tasks.view, str(request.edited))
+        small = hearing.hear if media_type in SOUNDS else tasks.view
+        view = studio.desk.workers.run(small, str(request.edited))
         return Carrier(request.edited, media_type, kept, False, view)
     ask = SignRequest(
         request.edited,
@@ -118,21 +141,30 @@ def _carrier(request: EditRequest, media_type: str, parent: Credential | None, s
 
 
 def _kept_mark(request: EditRequest, media_type: str, parent: Credential | None, studio: Studio) -> SoftBinding | None:
-    """The parent's mark, if the edited pixels still carry it."""
-    if request.mark == NONE or parent is None or media_type not in MARKABLE or not parent.manifest.bindings:
+    """The parent's mark, if the edited content still carries it."""
+    if request.mark == NONE or parent is None or media_type not in MARKABLE | SOUNDS or not parent.manifest.bindings:
+        return None
+    looking = look(str(request.edited), media_type, studio.desk)
+    if looking is None:
         return None
     try:
-        pixels = studio.desk.workers.run(tasks.read_pixels, str(request.edited), studio.desk.mark_keys)
+        found = looking.result().detection
     except (BudgetError, DamagedMediaError, UnsupportedMediaError):
         return None
-    if pixels.detection.mark_id is None:
+    if found.mark_id is None:
         return None
-    read = binding(pixels.detection.alg, pixels.detection.mark_id)
+    read = binding(found.alg, found.mark_id)
     return read if read in parent.manifest.bindings else None
 
 
-def _ingredient(parent: Path, media_type: str) -> tuple[Mapping[str, Any], str, str]:
-    return Parent(parent.name, media_type).ingredient(), media_type, str(parent)
+def _by_their_marks(made_from: Iterable[tuple[tasks.Made, Credential | None]], studio: Studio) -> tuple[Kin, ...]:
+    """Registered assets that files without a credential are copies of, as their marks tell; flagged as inferred."""
+    registry = studio.desk.registry
+    if registry is None:
+        return ()
+    bare = ((made, made.ingredient["relationship"]) for made, credential in made_from if credential is None)
+    found = ((inferred(Path(made.path), made.media_type, None, studio.desk, registry), how) for made, how in bare)
+    return tuple(Kin(asset_id, how, inferred=True) for asset_id, how in dict(found).items() if asset_id is not None)
 
 
 def _registered(parent: Credential | None, studio: Studio) -> str | None:

@@ -26,7 +26,8 @@ def public_status(verdict: Verdict) -> dict[str, Any]:
     """The document that feed routes serve for a file or an asset."""
     credential = verdict.credential
     signer = credential.signer
-    return {
+    disclosure = _disclosure(verdict)
+    return ({"disclosure": disclosure} if disclosure else {}) | {
         "status": str(verdict.status),
         "label": _label(verdict),
         "summary": verdict.summary,
@@ -37,6 +38,24 @@ def public_status(verdict: Verdict) -> dict[str, Any]:
         "signals": list(verdict.signals),
         "at": iso(verdict.inputs.at),
     }
+
+
+# Regulation (EU) 2024/1689, art. 50 (2) and (4): content that is wholly or partly synthetic is to be told as such.
+_ART_50 = "EU AI Act, art. 50"
+_SYNTHETIC = {
+    "inception:fullyGenAIMedia": ("wholly", "Wholly made with generative AI, as its credential states."),
+    "inception:partlyGenAICreation": ("partly", "Partly made with generative AI, as its credential states."),
+    "transformation:perceptibleGenAI": ("partly", "Changed with generative AI, as its credential states."),
+}
+_STATED = frozenset({Status.TRUSTED, Status.VALID, Status.RECOVERED, Status.ALTERED})  # a signed claim stands behind it
+
+
+def _disclosure(verdict: Verdict) -> dict[str, str] | None:
+    """What must be told at first exposure where a signed claim says "synthetic"; silence says nothing."""
+    if verdict.status not in _STATED:
+        return None
+    found = next((told for signal, told in _SYNTHETIC.items() if signal in verdict.signals), None)
+    return {"ai": found[0], "say": found[1], "law": _ART_50} if found else None
 
 
 def _label(verdict: Verdict) -> str:

@@ -11,10 +11,10 @@ from provenance.credential import Credential
 from provenance.desk import Desk
 from provenance.errors import UnsupportedMediaError
 from provenance.judge import Evidence
+from provenance.sdk import readable_types
 from provenance.store.registry import AssetRecord
 from provenance.verdict import AssetFacts, iso
-from provenance.verify import follow, leads, read_mark
-from watermark.media import MARKABLE
+from provenance.verify import follow, leads, look, read_mark
 
 _HOW = {"mark": "mark", "manifest": "credential", "fingerprint": "fingerprint"}
 
@@ -57,26 +57,28 @@ def find(path: Path, desk: Desk, *, limit: int = 5) -> tuple[Match, ...]:
 
     Raises:
         InputError: the file cannot be read.
-        UnsupportedMediaError: it is no still picture: nothing else can be searched for yet.
+        UnsupportedMediaError: it is neither a still picture nor sound: nothing else can be searched for yet.
     """
     if desk.registry is None:
         return ()
     seen = desk.workers.run(tasks.probe, str(path))
-    if seen.media_type not in MARKABLE:
+    looking = look(str(path), seen.media_type, desk)
+    if looking is None:
         raise UnsupportedMediaError(str(path), f"{seen.media_type or 'this kind of file'} cannot be searched for yet")
-    pixels = desk.workers.run(tasks.read_pixels, str(path), desk.mark_keys)
-    credential = desk.workers.run(tasks.read_credential, str(path), seen.media_type, None)
+    facts = looking.result()
+    readable = seen.media_type if seen.media_type in readable_types() else None
+    credential = desk.workers.run(tasks.read_credential, str(path), readable, None)
     evidence = Evidence(
         asset=AssetFacts(seen.sha256, seen.media_type),
         credential=credential if isinstance(credential, Credential) else None,
-        mark=read_mark(pixels),
+        mark=read_mark(facts),
     )
-    found = follow(path, leads(evidence, pixels, desk, everything=True), pixels, desk, pictures=False)
+    found = follow(path, leads(evidence, facts, desk, everything=True), facts, desk, pictures=False)
     return tuple(
         Match(
             asset=f.lead.asset,
             how=_HOW[f.lead.how],
-            p_false=pixels.detection.p_false if f.lead.how == "mark" else None,
+            p_false=facts.detection.p_false if f.lead.how == "mark" else None,
             distance=f.lead.distance,
             fit=f.candidate.fit,
             agreement=str(f.candidate.content),

@@ -21,12 +21,12 @@ from provenance import appraisal, tasks
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.desk import Desk
 from provenance.errors import BudgetError, ConflictError, DamagedMediaError, ProvenanceError, UnsupportedMediaError
+from provenance.inferring import inferred
 from provenance.isolation import Pending
 from provenance.judge import Evidence, judge
 from provenance.sdk import VALIDATOR, readable_types
-from provenance.soft_binding import binding
 from provenance.store.records import Ingredient, Kin
-from provenance.store.registry import Binding, Registration, Registry
+from provenance.store.registry import Binding, Registration
 from provenance.verdict import AssetFacts, Signature, Verdict
 from provenance.verdict import Binding as Match
 from provenance.verify import revocations
@@ -189,7 +189,7 @@ def _take(path: Path, seen: Looked, desk: Desk, at: datetime, new_asset_id: Call
     wrong = _wrong(verdict)
     if wrong is not None:
         return Taken(path, FAILED, why=wrong)
-    parent = _inferred(path, credential, desk, registry) if marks and seen.view is not None else None
+    parent = inferred(path, seen.media_type, credential, desk, registry) if marks else None
     receipt = registry.register(_registration(asset_id, path, seen, credential, verdict, parent, at), at=at)
     if not receipt.new:
         return Taken(path, KNOWN, receipt.asset_id)
@@ -229,7 +229,7 @@ def _registration(
         height=seen.size[1],
         duration_ms=seen.size[2],
         kin=(Kin(parent, "parentOf", inferred=True),) if parent else (),
-        ingredients=_ingredients(credential),
+        ingredients=tuple(Ingredient(*edge) for edge in credential.edges()),
         bindings=tuple(dict.fromkeys(Binding(b.alg, b.value) for b in credential.manifest.bindings if b.alg and b.value)),
         reference=view.reference if view else None,
         reference_media_type="image/webp" if view else None,
@@ -238,33 +238,6 @@ def _registration(
         development=signer.development if signer else False,
         stamp_due=None if stamp.state == "trusted" else appraisal.leaf_end(credential.manifest),
     )
-
-
-def _ingredients(credential: Credential) -> tuple[Ingredient, ...]:
-    """What the manifests of a store say of each other, at every depth."""
-    return tuple(
-        dict.fromkeys(
-            Ingredient(label, i.manifest_id, i.relationship or "parentOf")
-            for label, manifest in credential.manifests.items()
-            for i in manifest.ingredients
-            if i.manifest_id and i.manifest_id != label
-        )
-    )
-
-
-def _inferred(path: Path, credential: Credential, desk: Desk, registry: Registry) -> str | None:
-    """A registered asset whose mark is in the pixels, though no manifest of the file speaks of it."""
-    try:
-        found = desk.workers.run(tasks.read_pixels, str(path), desk.mark_keys).detection
-    except (BudgetError, DamagedMediaError, UnsupportedMediaError):  # the file comes in without
-        return None
-    if found.mark_id is None:
-        return None
-    read = binding(found.alg, found.mark_id)
-    if any(read in manifest.bindings for manifest in credential.manifests.values()):
-        return None
-    owners = registry.by_binding(read.alg, read.value)
-    return next((o.asset_id for o in owners if o.manifest_id not in credential.manifests), None)
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -93,7 +93,7 @@ class Workers:
 
     def _open(self) -> ProcessPool:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["provenance.tasks"])
+        context.set_forkserver_preload(["provenance.tasks", "provenance.hearing"])
         return ProcessPool(
             max_workers=self._count,
             max_tasks=self._budget.tasks,

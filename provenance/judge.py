@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,7 @@ from provenance.verdict import (
     PoseFacts,
     Signature,
     Source,
+    SpanFacts,
     Status,
     Trust,
     Verdict,
@@ -48,6 +50,9 @@ class MarkReading:
     binding: SoftBinding | None = None
     p_false: float | None = None
     bit_errors: int | None = None
+    spans: tuple[SpanFacts, ...] = ()
+    speed: float | None = None
+    too_short: bool = False  # nothing was found, and nothing could have been
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,7 @@ def judge(evidence: Evidence, *, lists: Sequence[TrustList], at: datetime, valid
         reasons=reasons,
         not_checked=_not_checked(evidence, shown),
         declared=declared.read(shown.manifest, lists=lists, at=shown.time.at or at) if shown else Declared(),
-        inputs=Inputs(validator, POLICY, _digests(lists), at),
+        inputs=Inputs(validator, POLICY, _digests(lists), at, _given(evidence)),
     )
 
 
@@ -278,6 +283,8 @@ def _mark_facts(evidence: Evidence) -> MarkFacts:
         bit_errors=read.bit_errors,
         fit=found.fit if found else None,
         transform=found.pose if found else None,
+        spans=read.spans,
+        speed=read.speed,
     )
 
 
@@ -342,6 +349,19 @@ def _not_checked(evidence: Evidence, shown: Appraisal | None) -> tuple[str, ...]
     if not evidence.mark.looked:
         missing.append("mark")
     return tuple(dict.fromkeys(missing))
+
+
+def _given(evidence: Evidence) -> Mapping[str, Any]:
+    """What the registry said, and whether marks were looked for."""
+    found = evidence.candidate
+    return {
+        "marks": evidence.mark.looked,
+        "revocations": {leaf: record.at for leaf, record in sorted((evidence.revocations or {}).items())},
+        "stamps": {label: hashlib.sha256(token).hexdigest() for label, token in sorted((evidence.stamps or {}).items())},
+        "withdrawn": evidence.withdrawn or (found is not None and found.withdrawn),
+        "owners": sorted(evidence.owners),
+        "registered": found.manifest_id if found is not None else None,
+    }
 
 
 def _digests(lists: Sequence[TrustList]) -> Mapping[str, tuple[str, ...]]:

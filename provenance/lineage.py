@@ -33,7 +33,9 @@ class Node:
 
     Attributes:
         asset_id: The registered asset whose active manifest this is; None where only a claim speaks of it.
+        made: What the registered asset is: captured | edited | rendition | registered; None where nothing is registered.
         actions: What was done, in order.
+        marks: Soft bindings that its claim states, "alg value"; a child that was marked anew has another than its parent.
         trust: trusted | untrusted | expired | unknown: unknown where nothing here can judge it.
         faults: Status codes that hold now; `ingest_faults` those that its taker recorded.
     """
@@ -42,7 +44,9 @@ class Node:
     asset_id: str | None = None
     media_type: str | None = None
     title: str | None = None
+    made: str | None = None
     actions: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
     signer: str | None = None
     at: datetime | None = None
     trust: str = "unknown"
@@ -56,7 +60,9 @@ class Node:
             "asset_id": self.asset_id,
             "media_type": self.media_type,
             "title": self.title,
+            "made": self.made,
             "actions": list(self.actions),
+            "marks": list(self.marks),
             "signer": self.signer,
             "at": iso(self.at) if self.at else None,
             "trust": self.trust,
@@ -146,6 +152,7 @@ class _Graph:
             filled,
             title=filled.title or other.title,
             actions=filled.actions or other.actions,
+            marks=filled.marks or other.marks,
             faults=tuple(dict.fromkeys((*filled.faults, *other.faults))),
             ingest_faults=tuple(dict.fromkeys((*filled.ingest_faults, *other.ingest_faults))),
         )
@@ -214,6 +221,7 @@ def _tell(record: AssetRecord, desk: Desk, moment: datetime, graph: _Graph) -> N
         manifest_id=record.manifest_id,
         asset_id=record.asset_id,
         media_type=record.media_type,
+        made=record.action,
         signer=record.signer_name,
         at=record.signed_at,
         withdrawn=record.withdrawn_at is not None and record.withdrawn_at <= moment,
@@ -251,6 +259,7 @@ def _node(base: Node, step: HistoryStep, credential: Credential) -> Node:
         base,
         title=manifest.title,
         actions=tuple(action.name for action in manifest.actions),
+        marks=tuple(dict.fromkeys(f"{b.alg} {b.value}" for b in manifest.bindings)),
         signer=step.signer,
         at=step.at or base.at,
         trust=step.trust,

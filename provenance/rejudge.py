@@ -22,7 +22,7 @@ from provenance.judge import Candidate, Evidence, MarkReading, judge
 from provenance.sdk import VALIDATOR
 from provenance.status import Content
 from provenance.store.chores import Chores
-from provenance.store.pending import Message, Touched
+from provenance.store.pending import ASSET, Message, Touched
 from provenance.verdict import AssetFacts, Status
 from provenance.verify import revocations, stamps
 
@@ -63,7 +63,8 @@ def _rejudge(
     changes = [(old, new) for old, new in _judged(touched, desk, at) if _differs(old, new)]
     told = [_change(old, new) for old, new in changes if json.loads(old.document)["status"] != new["status"]]
     messages: list[Message] = outbox.status_changed(told, targets=targets, at=at, new_id=new_id)
-    replaced = chores.rejudged(fingerprint, since, changes, messages, at=at)
+    cause = "withdrawn" if fingerprint.startswith(ASSET) else "revoked"
+    replaced = chores.rejudged(fingerprint, since, changes, messages, at=at, cause=cause)
     return Rejudged(fingerprint, len(touched), replaced, len(told))
 
 

@@ -28,6 +28,7 @@ _KIND = {
 }
 
 
+_GAP_S = 2.0
 _LOST = {
     FileCredential.ABSENT: "This copy lost its credential.",
     FileCredential.MISMATCH: "This copy was encoded anew, and its credential no longer matches its bytes.",
@@ -37,11 +38,20 @@ _LOST = {
 }
 
 
+def _registered(evidence: Evidence) -> str:
+    """What a registered asset is called, that something in this file led to."""
+    heard = evidence.mark.binding is not None and ".audio." in evidence.mark.binding.alg
+    kind = "audio" if heard else (evidence.asset.media_type or "").split("/")[0]
+    return _THING.get(kind, "picture")
+
+
 def summary(word: Status, layers: Layers, shown: Appraisal | None, evidence: Evidence, labels: Sequence[str]) -> str:
     """One sentence or two for a person in a hurry."""
     thing = _THING.get((evidence.asset.media_type or "").split("/")[0], "file")
     who = _who(shown)
     kind = next((_KIND[s.removeprefix("inception:")] for s in labels if s.removeprefix("inception:") in _KIND), "")
+    if thing == "recording" and kind == _KIND["capturedMedia"]:
+        kind = "as recorded with a microphone"
     described = f", described {kind}" if kind else ""
     if word is Status.TRUSTED:
         return f"This {thing} carries an intact credential signed by {who}{described}. Nothing changed since."
@@ -51,11 +61,12 @@ def summary(word: Status, layers: Layers, shown: Appraisal | None, evidence: Evi
             "Nothing changed since, but the signer's identity can't be verified."
         )
     if word is Status.RECOVERED:
-        return f"{_lost(layers, evidence)} {_trail_word(evidence)} leads to a {thing} signed by {who}; the content fits."
+        led = f"{_trail_word(evidence)} leads to a {_registered(evidence)}"
+        return f"{_lost(layers, evidence)} {led} signed by {who}; the content fits."
     if word is Status.ALTERED:
         return _altered(thing, who, layers, evidence)
     if word is Status.CONFLICT:
-        return f"What this {thing} carries contradicts itself. {_conflict(layers)}"
+        return f"What this {thing} carries contradicts itself. {_conflict(layers, evidence)}"
     if word is Status.REVOKED:
         what = "was withdrawn" if evidence.withdrawn or (evidence.candidate and evidence.candidate.withdrawn) else ""
         return f"The credential of this {thing}, signed by {who}, {what or 'was signed with a revoked certificate'}."
@@ -117,16 +128,17 @@ def _altered(thing: str, who: str, layers: Layers, evidence: Evidence) -> str:
     return f"This {thing} carries a credential signed by {who}, and the content is not what was signed."
 
 
-def _conflict(layers: Layers) -> str:
+def _conflict(layers: Layers, evidence: Evidence) -> str:
     if layers.clash:
         return "Its credential says that a camera took it, and an image generator's mark is in the pixels."
     if layers.credential in (FileCredential.INTACT, FileCredential.MISMATCH) and layers.owner is Owner.REGISTERED:
         return "Its credential and its invisible mark belong to different assets."
     if layers.content is Content.UNPROVEN:
         return "The record that its mark leads to is not borne out by a signed claim."
-    if layers.owner in (Owner.REGISTERED, Owner.OWN):
-        return "Its invisible mark belongs to a picture that shows something else."
-    return "Its credential belongs to a picture that shows something else."
+    thing = _registered(evidence)
+    shows = "holds" if thing == "recording" else "shows"
+    what = "invisible mark" if layers.owner in (Owner.REGISTERED, Owner.OWN) else "credential"
+    return f"Its {what} belongs to a {thing} that {shows} something else."
 
 
 def _credential(layers: Layers, own: Appraisal | None, evidence: Evidence) -> Iterator[tuple[str, str]]:
@@ -173,6 +185,13 @@ def _mark(layers: Layers, evidence: Evidence) -> Iterator[tuple[str, str]]:
             yield "mark.missing", "The credential names an invisible mark that was not found."
         else:
             yield "mark.absent", "No invisible mark of ours was found."
+        if evidence.mark.too_short:
+            yield "mark.short", "There is too little sound in this file to hold a mark."
+    gaps = [span for span in evidence.mark.spans if not span.marked and span.end_s - span.start_s >= _GAP_S]
+    if gaps:
+        where = ", ".join(f"{span.start_s:.1f}–{span.end_s:.1f} s" for span in gaps[:5])
+        more = f" and {len(gaps) - 5} more" if len(gaps) > 5 else ""
+        yield "mark.gaps", f"The mark runs through this file except at {where}{more}: replaced, or nothing there to carry it."
     if evidence.generator is not None:
         yield (
             "generator.mark",
@@ -181,18 +200,18 @@ def _mark(layers: Layers, evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def _content(layers: Layers, registered: Appraisal | None, evidence: Evidence) -> Iterator[tuple[str, str]]:
-    found, state = evidence.candidate, layers.content
+    found, state, thing = evidence.candidate, layers.content, _registered(evidence)
     if state is Content.FITS:
         yield (
             "content.fits",
-            f"The content fits the registered picture ({_percent(found.fit if found else None)} agrees).",
+            f"The content fits the registered {thing} ({_percent(found.fit if found else None)} agrees).",
         )
     elif state is Content.CHANGED:
-        yield "content.changed", "Parts of the content do not agree with the registered picture; see where."
+        yield "content.changed", f"Parts of the content do not agree with the registered {thing}; see where."
     elif state is Content.UNDECIDED and found is not None:
-        yield "content.plain", "There is too little detail in this file to compare it with the registered picture."
+        yield "content.plain", f"There is too little detail in this file to compare it with the registered {thing}."
     elif state is Content.FOREIGN:
-        yield "content.foreign", "The content does not show what the registered picture shows."
+        yield "content.foreign", _foreign(thing)
     elif state is Content.UNPROVEN:
         sound = registered is not None and registered.sound
         why = "does not name this mark" if sound else "does not hold"
@@ -202,6 +221,12 @@ def _content(layers: Layers, registered: Appraisal | None, evidence: Evidence) -
             "content.partial",
             f"Only {_percent(found.coverage)} of this file could be compared; the rest was added around it.",
         )
+
+
+def _foreign(thing: str) -> str:
+    if thing == "recording":
+        return "The sound is not what the registered recording holds."
+    return f"The content does not show what the registered {thing} shows."
 
 
 def _trust(appraisal: Appraisal | None) -> Iterator[tuple[str, str]]:

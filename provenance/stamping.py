@@ -25,7 +25,7 @@ from keys.errors import TimeStampError
 from keys.timestamp import TimeState, check_token, message_assertion
 from provenance import appraisal, tasks
 from provenance.capture import Carrier, Signed, finish, placing, signable
-from provenance.claim import stamped
+from provenance.claim import updated
 from provenance.credential import Credential, Manifest
 from provenance.desk import Desk, Studio
 from provenance.errors import InputError, StoreError, UnavailableError
@@ -117,7 +117,7 @@ def stamp_file(source: Path, destination: Path, studio: Studio, *, at: datetime,
         view = workers.run(tasks.view, str(source)) if media_type in MARKABLE else None
         signed = finish(
             Carrier(source, media_type, None, False, view),
-            stamped(title=found.manifest.title or source.name),
+            updated(title=found.manifest.title or source.name),
             scratch,
             studio,
             destination=destination,
@@ -127,6 +127,7 @@ def stamp_file(source: Path, destination: Path, studio: Studio, *, at: datetime,
             summary={"stamped": found.active},
             parent_asset_id=record.asset_id if record else None,
             update=True,
+            stamp=True,
         )
     if record is not None:
         _keep_embedded(record, destination, media_type, studio, at)

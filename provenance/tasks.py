@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -22,9 +22,9 @@ from keys.errors import KeysError
 from keys.notary import witnessed
 from provenance import fingerprint, sdk
 from provenance import fit as fitting
-from provenance.claim import THUMBNAIL
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.errors import DamagedMediaError, InputError, OutputError, SigningError, UnmarkableError, UnsupportedMediaError
+from provenance.verdict import Change
 from watermark import engines, imwatermark, media
 from watermark.detection import Detection
 from watermark.errors import MediaDecodeError, UnsupportedError
@@ -60,7 +60,7 @@ class PixelFacts:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A copy laid on the reference of a registered asset."""
+    """A copy laid on the reference of a registered asset; a sound has neither pose nor pictures."""
 
     agreement: str
     score: float
@@ -70,11 +70,20 @@ class Compared:
     scale: float
     rotation_deg: float
     flipped: bool
-    changes: tuple[tuple[float, float, float, float, float, str], ...]
-    copy: bytes | None
-    reference: bytes | None
-    picture: bytes | None
+    changes: tuple[Change, ...]
+    copy: bytes | None = None
+    reference: bytes | None = None
+    picture: bytes | None = None
     laid: bytes | None = None  # the reference as it lies in the copy
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file that another was made from, and how the claim names it."""
+
+    ingredient: Mapping[str, Any]
+    media_type: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,7 @@ class SignJob:
     signer: str
     keys_folder: str
     tsa_url: str | None
-    parent: tuple[Mapping[str, Any], str, str] | None = None  # ingredient, media type, path
+    ingredients: tuple[Made, ...] = ()
     resources: Mapping[str, bytes] = field(default_factory=dict)
     update: bool = False  # an update manifest that holds a time stamp for the one before
     identity: str | None = None  # reference of a second key, for an identity assertion
@@ -109,14 +118,16 @@ class MarkJob:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A picture ready to be signed, and the small copies that are kept of it."""
+    """A picture or a sound ready to be signed, and what is kept of it; what a sound has none of is None."""
 
-    width: int
-    height: int
-    thumbnail: bytes
+    width: int | None
+    height: int | None
+    thumbnail: bytes | None
     reference: bytes
-    code: str
+    code: str | None
     steps_ms: Mapping[str, float]
+    reference_media_type: str = "image/webp"
+    duration_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +230,7 @@ def compare(
         measured.scale,
         measured.rotation_deg,
         measured.flipped,
-        tuple((c.x, c.y, c.w, c.h, c.score, str(c.kind)) for c in measured.changes),
+        tuple(Change(c.x, c.y, c.w, c.h, c.score, str(c.kind)) for c in measured.changes),
         *shots,
     )
 
@@ -249,8 +260,8 @@ def prepare(job: MarkJob) -> Prepared:
         UnmarkableError: it holds none that can be read back.
         OutputError: the copy cannot be written.
     """
-    clock = _Clock()
-    with _media_errors(job.source):
+    clock = Clock()
+    with media_errors(job.source):
         picture = media.decode(Path(job.source))
     before = media.rgb8(picture)
     clock.lap("decode")
@@ -280,12 +291,11 @@ def sign_file(job: SignJob) -> SignedFile:
         KeysError: the signer could not, or refused.
         OutputError: the result cannot be written (disk full, no rights).
     """
-    clock = _Clock()
+    clock = Clock()
     signer = witnessed(job.signer, folder=Path(job.keys_folder))
     named = witnessed(job.identity, folder=Path(job.keys_folder)) if job.identity else None
-    with _reading(job.source) as source, _Watched(job.destination) as destination:
-        parent = job.parent
-        opened = Path(parent[2]).open("rb") if parent else None  # noqa: SIM115 - closed below, both at once
+    with ExitStack() as files, _reading(job.source) as source, _Watched(job.destination) as destination:
+        made_from = [(one.ingredient, one.media_type, files.enter_context(_reading(one.path))) for one in job.ingredients]
         try:
             sealed = sdk.sign(
                 job.definition,
@@ -296,8 +306,8 @@ def sign_file(job: SignJob) -> SignedFile:
                 chain_pem=signer.certificate_pem,
                 callback=signer.sign,
                 tsa_url=job.tsa_url,
-                resources=job.resources if THUMBNAIL in job.resources else {},
-                ingredients=[(parent[0], parent[1], opened)] if parent and opened else (),
+                resources=job.resources,
+                ingredients=made_from,
                 update=job.update,
                 identity=(named.alg, named.certificate_pem, named.sign) if named else None,
             )
@@ -306,11 +316,9 @@ def sign_file(job: SignJob) -> SignedFile:
             if isinstance(error.__cause__, KeysError):
                 raise error.__cause__ from error
             raise SigningError(job.source, str(error)) from error
-        finally:
-            if opened:
-                opened.close()
     clock.lap("sign")
     digest = probe(job.destination)
+    clock.lap("digest")
     with _reading(job.destination) as stream:
         credential = sdk.read(stream, job.media_type)
     clock.lap("read back")
@@ -325,7 +333,7 @@ def _unsigned(jpeg: BinaryIO) -> bool:
 
 
 def _encode(picture: media.Picture, pixels: Any, job: MarkJob, fineness: float) -> None:
-    with _writing(job.destination):
+    with writing(job.destination):
         media.encode(picture, pixels, Path(job.destination), redact=job.redact, fineness=fineness)
 
 
@@ -388,7 +396,7 @@ class _Watched:
             raise OutputError(self._path, _phrase(error)) from error
 
 
-class _Clock:
+class Clock:
     """Milliseconds of process time since the last lap, by name."""
 
     def __init__(self) -> None:
@@ -402,7 +410,7 @@ class _Clock:
 
 
 def _load(path: str) -> Rgb:
-    with _media_errors(path):
+    with media_errors(path):
         return media.load_rgb8(Path(path))
 
 
@@ -440,7 +448,7 @@ def _reading(path: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _writing(path: str) -> Iterator[None]:
+def writing(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -448,7 +456,7 @@ def _writing(path: str) -> Iterator[None]:
 
 
 @contextmanager
-def _media_errors(path: str) -> Iterator[None]:
+def media_errors(path: str) -> Iterator[None]:
     try:
         yield
     except MediaDecodeError as error:

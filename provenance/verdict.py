@@ -178,7 +178,18 @@ class PoseFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanFacts:
+    """Seconds of a file that carry the mark, or do not."""
+
+    start_s: float
+    end_s: float
+    marked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MarkFacts:
+    """`spans` and `speed` (of the copy over the signed recording) are told of sound and film only."""
+
     found: bool
     alg: str | None = None
     value: str | None = None
@@ -186,6 +197,8 @@ class MarkFacts:
     bit_errors: int | None = None
     fit: float | None = None
     transform: PoseFacts | None = None
+    spans: tuple[SpanFacts, ...] = ()
+    speed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +206,8 @@ class Change:
     """A region of the file that is not what was signed, as fractions of its width and height.
 
     `kind` is what it looks like, an aid and no evidence: "overlaid" (words or lines), "covered" (one plain colour),
-    "replaced" (other content).
+    "replaced" (other content). In sound, which has no places, the region is all of it, `start_s` and `end_s` tell when, and
+    `kind` is "replaced", "silenced" or "cut" (it goes on at another place of what was signed).
     """
 
     x: float
@@ -202,6 +216,8 @@ class Change:
     h: float
     score: float
     kind: str = "replaced"
+    start_s: float | None = None
+    end_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +228,18 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """All that the judge was given besides the file: the same inputs give the same verdict."""
+    """All that the judge was given besides the file: the same inputs give the same verdict.
+
+    Attributes:
+        given: What was known and looked for: `marks` (whether any were looked for), `revocations` (fingerprint → instant),
+            `stamps` got later (manifest → SHA-256), `withdrawn`, `owners` of the mark, the `registered` manifest it led to.
+    """
 
     validator: str
     policy: str
     trust_lists: Mapping[str, tuple[str, ...]]  # kind -> digests
     at: datetime
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

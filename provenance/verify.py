@@ -9,24 +9,31 @@ Effects live here and branches are few; every decision is judge.py's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from provenance import appraisal, tasks
+from provenance import appraisal, hearing, soundfit, tasks
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.desk import Desk
 from provenance.errors import BudgetError, DamagedMediaError, InputError, StoreError, UnsupportedMediaError
+from provenance.isolation import Pending
 from provenance.judge import Candidate, Evidence, GeneratorReading, MarkReading, judge
 from provenance.sdk import VALIDATOR, readable_types
 from provenance.soft_binding import binding
 from provenance.status import Content
 from provenance.store.registry import AssetRecord, Registry
-from provenance.verdict import AssetFacts, Change, PoseFacts, Source, Verdict
+from provenance.verdict import AssetFacts, PoseFacts, Source, SpanFacts, Verdict
 from watermark.media import MARKABLE
+from watermark.sound.detection import AudioDetection
+from watermark.sound_files import READABLE as AUDIBLE
 
 # Followed no further: each costs a comparison, and an asset has few doubles.
 _MAX_CANDIDATES = 4
+
+
+Facts = tasks.PixelFacts | hearing.SoundFacts
+"""What the content of a file said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,7 @@ class Pictures:
 class Verification:
     verdict: Verdict
     pictures: Pictures
+    evidence: Evidence = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +90,7 @@ def verify(
     seen = desk.workers.run(tasks.probe, name)
     store = _sidecar(sidecar)
     reading = desk.workers.start(tasks.read_credential, name, _type_for_reader(seen.media_type), store)
-    still = marks and seen.media_type in MARKABLE
-    looking = desk.workers.start(tasks.read_pixels, name, desk.mark_keys) if still else None
+    looking = look(name, seen.media_type, desk) if marks else None
 
     undecided: set[str] = set()
     not_checked: list[str] = []
@@ -96,36 +103,35 @@ def verify(
         undecided.add("credential")
     if isinstance(credential, Unreadable) and credential.unsupported:
         credential = None
-    pixels: tasks.PixelFacts | None = None
+    facts: Facts | None = None
     if looking is not None:
         try:
-            pixels = looking.result()
+            facts = looking.result()
         except BudgetError:
             undecided.add("mark")
         except (DamagedMediaError, UnsupportedMediaError) as error:
             not_checked.append(f"mark ({error.why})")
 
-    mark = read_mark(pixels)
     evidence = Evidence(
-        asset=AssetFacts(seen.sha256, seen.media_type, None, pixels.width if pixels else None, pixels.height if pixels else None),
+        asset=_facts_of(seen, facts),
         credential=credential,
         source=Source.SIDECAR if store is not None else Source.EMBEDDED,
-        mark=mark,
-        generator=GeneratorReading(*pixels.generator) if pixels and pixels.generator else None,
+        mark=read_mark(facts),
+        generator=GeneratorReading(*facts.generator) if facts and facts.generator else None,
         undecided=frozenset(undecided),
         not_checked=tuple(not_checked),
     )
     shots = Pictures()
     if desk.registry is not None:
-        evidence, shots = _consult(path, evidence, pixels, desk, pictures)
+        evidence, shots = _consult(path, evidence, facts, desk, pictures)
     else:
         evidence = replace(evidence, not_checked=(*evidence.not_checked, "registry"))
-    if pictures and shots.copy is None and pixels is not None:
+    if pictures and shots.copy is None and isinstance(facts, tasks.PixelFacts):
         shots = replace(shots, copy=desk.workers.run(tasks.picture_of, name))
-    return Verification(judge(evidence, lists=desk.lists, at=at, validator=VALIDATOR), shots)
+    return Verification(judge(evidence, lists=desk.lists, at=at, validator=VALIDATOR), shots, evidence)
 
 
-def leads(evidence: Evidence, pixels: tasks.PixelFacts | None, desk: Desk, *, everything: bool = False) -> tuple[Lead, ...]:
+def leads(evidence: Evidence, facts: Facts | None, desk: Desk, *, everything: bool = False) -> tuple[Lead, ...]:
     """Registered assets that a file may come from, best ground first: mark, manifest label, fingerprint.
 
     The fingerprint is asked only where nothing better was found, unless `everything` is wanted.
@@ -139,10 +145,10 @@ def leads(evidence: Evidence, pixels: tasks.PixelFacts | None, desk: Desk, *, ev
         named = desk.registry.by_manifest(evidence.credential.active)
         found += [Lead(named, "manifest")] if named else []
     # A mark that is read names its asset; a fingerprint may only lead where there is none to contradict it.
-    if pixels is not None and (everything or (not found and evidence.mark.binding is None)):
+    if facts is not None and (everything or (not found and evidence.mark.binding is None)):
         near = {
             record.asset_id: Lead(record, "fingerprint", distance)
-            for code in pixels.codes
+            for code in facts.codes
             for record, distance in desk.registry.near(code, limit=_MAX_CANDIDATES)
         }
         found += sorted(near.values(), key=lambda lead: lead.distance or 0)
@@ -150,11 +156,10 @@ def leads(evidence: Evidence, pixels: tasks.PixelFacts | None, desk: Desk, *, ev
     return tuple(lead for lead in found if first[lead.asset.asset_id] is lead)
 
 
-def follow(
-    path: Path, found: Iterable[Lead], pixels: tasks.PixelFacts | None, desk: Desk, *, pictures: bool
-) -> tuple[Followed, ...]:
+def follow(path: Path, found: Iterable[Lead], facts: Facts | None, desk: Desk, *, pictures: bool) -> tuple[Followed, ...]:
     """Read each lead's registered credential and compare its reference; best fit first."""
-    transform = pixels.detection.transform if pixels else None
+    transform = facts.detection.transform if facts else None
+    speed = facts.detection.speed if isinstance(facts, hearing.SoundFacts) else None
     followed = []
     for lead in list(found)[:_MAX_CANDIDATES]:
         asset = lead.asset
@@ -162,7 +167,7 @@ def follow(
         if transform is not None and asset.width and asset.height:
             a, b, _, c, d, _ = transform.against(asset.width, asset.height).matrix
             hint = (a, b, c, d)
-        followed.append(_follow(path, lead, hint, desk, pictures))
+        followed.append(_follow(path, lead, hint, speed, desk, pictures))
     return tuple(sorted(followed, key=_rank))
 
 
@@ -177,9 +182,7 @@ def _rank(followed: Followed) -> tuple[int, float, float]:
     )
 
 
-def _consult(
-    path: Path, evidence: Evidence, pixels: tasks.PixelFacts | None, desk: Desk, pictures: bool
-) -> tuple[Evidence, Pictures]:
+def _consult(path: Path, evidence: Evidence, facts: Facts | None, desk: Desk, pictures: bool) -> tuple[Evidence, Pictures]:
     """Add what the registry knows: whose mark it is, which asset fits, what was revoked."""
     assert desk.registry is not None
     own = evidence.credential if isinstance(evidence.credential, Credential) else None
@@ -196,7 +199,7 @@ def _consult(
     credentials: list[Credential] = [own] if own else []
     if not _intact(own):
         try:
-            best = _best(follow(path, leads(evidence, pixels, desk), pixels, desk, pictures=pictures))
+            best = _best(follow(path, leads(evidence, facts, desk), facts, desk, pictures=pictures))
         except BudgetError:
             best = None
             evidence = replace(evidence, undecided=evidence.undecided | {"fit"})
@@ -219,7 +222,14 @@ def _best(followed: Sequence[Followed]) -> Followed | None:
     return best
 
 
-def _follow(path: Path, lead: Lead, hint: tuple[float, float, float, float] | None, desk: Desk, pictures: bool) -> Followed:
+def _follow(
+    path: Path,
+    lead: Lead,
+    hint: tuple[float, float, float, float] | None,
+    speed: float | None,
+    desk: Desk,
+    pictures: bool,
+) -> Followed:
     assert desk.registry is not None
     asset = lead.asset
     try:
@@ -230,7 +240,10 @@ def _follow(path: Path, lead: Lead, hint: tuple[float, float, float, float] | No
     credential = desk.workers.run(tasks.read_registered, store) if store is not None else None
     compared = None
     content = Content.UNCHECKED
-    if reference is not None and asset.width and asset.height:
+    if reference is not None and asset.reference_media_type == soundfit.MEDIA_TYPE:
+        compared = desk.workers.run(hearing.compare_sound, str(path), reference, speed)
+        content = Content(compared.agreement)
+    elif reference is not None and asset.width and asset.height:
         compared = desk.workers.run(tasks.compare, str(path), reference, (asset.width, asset.height), hint, pictures)
         content = Content(compared.agreement)
     candidate = Candidate(
@@ -241,7 +254,7 @@ def _follow(path: Path, lead: Lead, hint: tuple[float, float, float, float] | No
         content=content,
         fit=compared.score if compared else None,
         coverage=compared.coverage if compared else None,
-        changes=tuple(Change(*c) for c in compared.changes) if compared else (),
+        changes=compared.changes if compared else (),
         pose=_pose(compared),
         withdrawn=asset.withdrawn_at is not None,
     )
@@ -262,13 +275,32 @@ def _intact(credential: Credential | None) -> bool:
     return not any(c.endswith(("Hash.mismatch", "hashedURI.mismatch", "claimSignature.mismatch")) for c in codes)
 
 
-def read_mark(pixels: tasks.PixelFacts | None) -> MarkReading:
-    if pixels is None:
+def look(name: str, media_type: str | None, desk: Desk) -> Pending[tasks.PixelFacts] | Pending[hearing.SoundFacts] | None:
+    """Begin to look for marks in a file; None for a medium that has none to look for."""
+    if media_type in MARKABLE:
+        return desk.workers.start(tasks.read_pixels, name, desk.mark_keys)
+    if media_type in AUDIBLE:
+        return desk.workers.start(hearing.read_sound, name, desk.mark_keys)
+    return None
+
+
+def read_mark(facts: Facts | None) -> MarkReading:
+    if facts is None:
         return MarkReading(looked=False)
-    found = pixels.detection
+    found = facts.detection
     if found.mark_id is None:
-        return MarkReading(looked=True)
-    return MarkReading(True, binding(found.alg, found.mark_id), found.p_false, found.bit_errors)
+        return MarkReading(looked=True, too_short=isinstance(found, AudioDetection) and found.too_short)
+    read = MarkReading(True, binding(found.alg, found.mark_id), found.p_false, found.bit_errors)
+    if not isinstance(found, AudioDetection):
+        return read
+    return replace(read, spans=tuple(SpanFacts(s.start_s, s.end_s, s.marked) for s in found.spans), speed=found.speed)
+
+
+def _facts_of(seen: tasks.Probe, facts: Facts | None) -> AssetFacts:
+    if facts is None:
+        return AssetFacts(seen.sha256, seen.media_type)
+    duration_ms = facts.duration_ms if isinstance(facts, hearing.SoundFacts) else None
+    return AssetFacts(seen.sha256, seen.media_type, None, facts.width, facts.height, duration_ms)
 
 
 def revocations(credentials: Sequence[Credential], registry: Registry) -> dict[str, appraisal.RevocationRecord]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -102,11 +102,23 @@ def detect(pixels: NDArray[np.uint8], *, keys: Sequence[bytes]) -> Detection:
     nothing = Detection(ALGORITHM, None, 1.0, None, None, None)
     if min(pixels.shape[:2]) < SMALLEST or pixels.min() == pixels.max():
         return nothing
-    found = _detect(luma_of(pixels), keys)
+    return search(Views([luma_of(pixels)]), keys)
+
+
+def search(views: Views, keys: Sequence[bytes], *, searches: int = 1) -> Detection:
+    """Look for a mark in a copy that is laid out for the search, as `detect`.
+
+    Args:
+        views: The copy.
+        keys: Tried in order; the first that reads wins.
+        searches: How many searches may be made of what is one carrier to the caller; all count in the bound on chance.
+    """
+    tries = READINGS * len(keys) * searches
+    found = _search(views, keys, math.log(P_FALSE / max(tries, 1)))
     if found is None:
-        return nothing
+        return Detection(ALGORITHM, None, 1.0, None, None, None)
     index, view, reading, plane = found
-    chance = math.exp(max(-700.0, reading.log_chance)) * READINGS * len(keys)
+    chance = math.exp(max(-700.0, reading.log_chance)) * tries
     return Detection(ALGORITHM, reading.mark_id, chance, reading.bit_errors, index, _transform(view, plane, reading))
 
 
@@ -125,44 +137,58 @@ class _View:
     poses: PoseSearch
 
 
-def _view(luma: NDArray[np.uint8], area: float, bands: tuple[tuple[float, float], ...]) -> _View:
-    height, width = luma.shape
-    factor = max(1.0, math.sqrt(luma.size / area))
-    wide, tall = max(1, round(width / factor)), max(1, round(height / factor))
-    white = whiten(shrink(luma, wide, tall))
-    poses = PoseSearch(spectrum(white), math.sqrt(white.size / CANONICAL_AREA), bands)
-    return _View(white, (width / wide, height / tall), poses)
-
-
-def _detect(luma: NDArray[np.uint8], keys: Sequence[bytes]) -> tuple[int, _View, Reading, Matrix] | None:
+def _search(views: Views, keys: Sequence[bytes], limit: float) -> tuple[int, _View, Reading, Matrix] | None:
     """Try poses, the likely ones first, until one reads under one of the keys."""
-    views = _Views(luma)
     for index, key in enumerate(keys):
         layout = lattice(key)
         for view, plane in itertools.islice(_poses(views, layout), READINGS):
-            reading = read(view.white, layout, plane, math.log(P_FALSE / READINGS / len(keys)))
+            reading = read(view.white, layout, plane, limit)
             if reading:
                 return index, view, reading, settle(view.white, layout, plane, reading)
     return None
 
 
-class _Views:
-    """The views of a copy, each made when it is first asked for: most copies are read from the first."""
+class Views:
+    """A copy at the sizes at which it is looked at, each made when it is first asked for: most are read from the first.
 
-    def __init__(self, luma: NDArray[np.uint8]) -> None:
-        self._luma = luma
-        self._made: list[_View] = []
+    Several pictures that carry one mark in one pose, such as the frames of a film, add up: what differs between them fades.
+    """
+
+    def __init__(self, lumas: Iterable[NDArray[np.uint8]] = ()) -> None:
+        self._lumas = list(lumas)
+        self._summed = [(0, np.zeros((), np.float32))] * len(VIEWS)
+        self._made: list[_View | None] = [None] * len(VIEWS)
+
+    def add(self, luma: NDArray[np.uint8]) -> None:
+        """Take one more picture, shape (H, W), of the size of those before."""
+        self._lumas.append(luma)
+        self._made = [None] * len(VIEWS)
+
+    def __len__(self) -> int:
+        return len(self._lumas)
 
     def __getitem__(self, index: int) -> _View:
-        while len(self._made) <= index:
-            self._made.append(_view(self._luma, *VIEWS[len(self._made)]))
-        return self._made[index]
+        if (made := self._made[index]) is None:
+            made = self._made[index] = self._make(index, *VIEWS[index])
+        return made
 
     def __iter__(self) -> Iterator[_View]:
         return (self[index] for index in range(len(VIEWS)))
 
+    def _make(self, index: int, area: float, bands: tuple[tuple[float, float], ...]) -> _View:
+        height, width = self._lumas[0].shape
+        factor = max(1.0, math.sqrt(height * width / area))
+        wide, tall = max(1, round(width / factor)), max(1, round(height / factor))
+        count, total = self._summed[index]
+        for luma in self._lumas[count:]:
+            total = total + whiten(shrink(luma, wide, tall))
+        self._summed[index] = len(self._lumas), total
+        white = np.asarray(total / np.float32(len(self._lumas)), np.float32)
+        poses = PoseSearch(spectrum(white), math.sqrt(white.size / CANONICAL_AREA), bands)
+        return _View(white, (width / wide, height / tall), poses)
 
-def _poses(views: _Views, layout: Lattice) -> Iterator[tuple[_View, Matrix]]:
+
+def _poses(views: Views, layout: Lattice) -> Iterator[tuple[_View, Matrix]]:
     """Poses worth a reading, the likely and the cheap ones first.
 
     1. The whole picture, as it was or resized: needs no pilots.

@@ -25,6 +25,14 @@ from watermark.sound.embed import LEAST_MS, audible
 from watermark.sound.layout import RATE
 from watermark.sound.opened import decoded, opened, sound_stream
 
+WRITABLE = frozenset({"audio/wav", "audio/flac", "audio/mpeg", "audio/mp4"})
+"""Media types that `mark_file` writes."""
+READABLE = WRITABLE | frozenset(
+    {"audio/ogg", "audio/aac", "audio/aiff", "audio/amr"}
+    | {"video/mp4", "video/quicktime", "video/x-m4v", "video/webm", "video/x-matroska"}
+)
+"""Media types in which `detect_file` looks; of films, at their sound."""
+
 Samples = NDArray[np.float32]
 Progress = Callable[[float], None]
 

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "stamp": "stamp",
     "verify": "verify",
     "explain": "explain",
+    "reverify": "reverify",
     "find": "find",
     "trail": "trail",
     "bundle": "bundle",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from api.cli.terminal import Cell, Row, status_style
-from api.cli.words import chance, count, moment, percent, place, places, sentence, short
+from api.cli.words import chance, clock, count, moment, percent, place, places, sentence, short
 from provenance.verdict import (
     Change,
     CredentialFacts,
@@ -98,6 +98,11 @@ def mark(facts_: MarkFacts) -> Iterator[Row]:
     yield Row("mark", _mark(facts_))
     if facts_.bit_errors is not None:
         yield Row("bit errors", str(facts_.bit_errors))
+    if facts_.speed is not None and abs(facts_.speed - 1) >= 0.001:
+        yield Row("since marking", f"played at {facts_.speed:.3f} × the speed")
+    if facts_.spans:
+        marked = ", ".join(f"{clock(s.start_s)}–{clock(s.end_s)}" for s in facts_.spans if s.marked)
+        yield Row("carried at", marked or "no stretch of half a second by itself")
     if facts_.transform:
         pose = facts_.transform
         flipped = ", mirrored" if pose.flipped else ""
@@ -119,7 +124,13 @@ def history(steps: tuple[HistoryStep, ...]) -> Iterator[Row]:
 
 def changes(boxes: tuple[Change, ...]) -> list[Row]:
     """Each region: where it is, how large, how much it differs."""
-    return [Row(place(box), f"{percent(box.w * box.h)} of the picture, score {box.score:.2f}") for box in boxes]
+    return [Row(place(box), f"{_extent(box)}, score {box.score:.2f}") for box in boxes]
+
+
+def _extent(box: Change) -> str:
+    if box.start_s is not None and box.end_s is not None:
+        return f"{box.end_s - box.start_s:.1f} s, {box.kind}"
+    return f"{percent(box.w * box.h)} of the picture"
 
 
 def declared(said: Declared) -> Iterator[Row]:

@@ -14,7 +14,7 @@ _JOINERS = frozenset("\u200c\u200d")  # zero-width (non-)joiner: ordinary spelli
 
 
 class Box(Protocol):
-    """A region as fractions of width and height (`provenance.verdict.Change`)."""
+    """A region as fractions of width and height, or a stretch of time (`provenance.verdict.Change`)."""
 
     @property
     def x(self) -> float: ...
@@ -24,6 +24,10 @@ class Box(Protocol):
     def w(self) -> float: ...
     @property
     def h(self) -> float: ...
+    @property
+    def start_s(self) -> float | None: ...
+    @property
+    def end_s(self) -> float | None: ...
 
 
 def printable(text: str) -> str:
@@ -65,12 +69,20 @@ def percent(fraction: float) -> str:
 
 
 def place(box: Box) -> str:
-    """Where in the picture a region lies: `top left`, `centre`, `all over`."""
+    """Where in the picture a region lies: `top left`, `centre`, `all over`; when in a sound: `0:12–0:14`."""
+    if box.start_s is not None and box.end_s is not None:
+        return f"{clock(box.start_s)}–{clock(box.end_s)}"
     if box.w >= 0.85 and box.h >= 0.85:
         return "all over"
     across = _third(box.x + box.w / 2, "left", "right")
     down = _third(box.y + box.h / 2, "top", "bottom")
     return " ".join(part for part in (down, across) if part) or "centre"
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds into a recording: `0:12`, `61:05.5`; halves are told."""
+    whole, half = divmod(round(seconds * 2), 2)
+    return f"{whole // 60}:{whole % 60:02d}" + (".5" if half else "")
 
 
 def _third(middle: float, low: str, high: str) -> str:
@@ -80,7 +92,10 @@ def _third(middle: float, low: str, high: str) -> str:
 
 
 def places(boxes: Sequence[Box]) -> str:
-    """Where a picture changed, largest first: `top left (4 %), centre (1 %)`, in percent of its area."""
+    """Where a picture changed, largest first: `top left (4 %), centre (1 %)`, in percent of its area; of sound, when."""
+    if any(box.start_s is not None for box in boxes):
+        times = [place(box) for box in boxes]
+        return ", ".join(times[:5]) + (f" and {len(times) - 5} more" if len(times) > 5 else "")
     largest = sorted(boxes, key=lambda box: -box.w * box.h)
     told = [f"{place(box)} ({percent(box.w * box.h)})" for box in largest[:3]]
     if len(largest) > 3:

@@ -1,4 +1,4 @@
-"""Who plays: the photos in `media/`. Their sources and licences stand in `media/README.md`."""
+"""Who plays: the photos and the recording in `media/`. Their sources and licences stand in `media/README.md`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from importlib import resources
 from pathlib import Path
 
 from api.demo.pictures import Eyes
+from api.demo.sounds import Words
 
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """The photos of the story.
+    """The photos and the recording of the story.
 
     Attributes:
         still: Signed and marked, then sent through a platform.
         portrait: Signed and marked too, then gets another face; `eyes` is where its own looks from.
         stranger: Another portrait, whose face is pasted; `other` is where that looks from.
         bystander: A photo that nobody ever signed.
+        speech: A recording that is signed and marked, sent as a voice note, and then says its words in another order.
+        words: Which of them.
     """
 
     still: Path
@@ -28,22 +31,26 @@ class Cast:
     stranger: Path
     other: Eyes
     bystander: Path
+    speech: Path
+    words: Words
 
 
 @contextmanager
 def bundled() -> Iterator[Cast]:
-    """The bundled photos as files, for as long as the block lasts: a package may lie in an archive."""
+    """The bundled media as files, for as long as the block lasts: a package may lie in an archive."""
     media = resources.files("api.demo") / "media"
     with ExitStack() as stack:
 
-        def photo(name: str) -> Path:
+        def file(name: str) -> Path:
             return stack.enter_context(resources.as_file(media / name))
 
         yield Cast(
-            still=photo("ice_cream.jpg"),
-            portrait=photo("astronaut.png"),
+            still=file("ice_cream.jpg"),
+            portrait=file("astronaut.png"),
             eyes=Eyes((203, 101), (247, 103)),
-            stranger=photo("kodim04.png"),
+            stranger=file("kodim04.png"),
             other=Eyes((220, 332), (350, 358)),
-            bystander=photo("larch.jpg"),
+            bystander=file("larch.jpg"),
+            speech=file("inaugural.flac"),
+            words=Words(over=3.2, taken=8.0, seconds=2.6),
         )

@@ -1,4 +1,4 @@
-"""The story, step by step: what is done to a photo, and what `verify` says of it then.
+"""The story, step by step: what is done to photos and a recording, and what `verify` says of it then.
 
 Nothing here decides what a step shows: each status, sentence and picture is what verification returned. A step only
 knows which statuses the story expects, so that a run in which the house does not do its work ends as a failure.
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from api.demo import sounds
 from api.demo.cast import Cast
 from api.demo.pictures import (
     AMPLIFIED,
@@ -108,6 +109,30 @@ def tell(house: House, cast: Cast, folder: Path, *, clock: Callable[[], datetime
     copied.write_bytes(jpeg(with_copied_mark(portrait, marked, bystander), 92))
     done = "Somebody who had the portrait before and after lifted the mark off it and laid it over that photo."
     yield look("a mark copied onto it", done, copied, Status.CONFLICT)
+
+    yield from _heard(house, cast, folder, clock)
+
+
+def _heard(house: House, cast: Cast, folder: Path, clock: Callable[[], datetime]) -> Iterator[Step]:
+    """The same with sound: a voice note that leads back, and one that says something else."""
+
+    def listen(title: str, done: str, file: Path, expected: Status) -> Step:
+        found = verify(file, house.desk, at=clock())
+        legend = "the sound; under it, in green, where the mark runs" + ("; framed: changed" if found.verdict.changes else "")
+        picture = Figure(legend, sounds.timeline(*sounds.read(file), found.verdict))
+        return Step(title, done, file, found, frozenset({expected}), (picture,))
+
+    signed = sign(SignRequest(source=cast.speech, destination=folder / "speech.flac"), house.studio(), at=clock())
+    speech, rate = sounds.read(signed.path)
+    note = folder / "voice-note.ogg"
+    sounds.send_voice_note(speech, rate, note)
+    done = f"A speech, marked and signed, was sent as a voice note: mono, Opus at {sounds.VOICE_KBPS} kbit/s, no metadata."
+    yield listen("a speech as a voice note", done, note, Status.RECOVERED)
+
+    reordered = folder / "other-words.ogg"
+    sounds.send_voice_note(sounds.with_other_words(speech, rate, cast.words), rate, reordered)
+    done = "Words from its end were put over words from its middle, in the speaker's own voice, and it was sent again."
+    yield listen("its words in another order", done, reordered, Status.ALTERED)
 
 
 def _before_and_after(before: Image.Image, after: Image.Image) -> tuple[Figure, ...]:

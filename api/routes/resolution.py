@@ -107,9 +107,8 @@ async def by_reference(request: Request, query: shapes.ReferenceQuery, alg: Algo
     opened = house(request)
     if query.assetLength > opened.settings.upload_limit_mb << 20:
         refuse("too-large")
-    found = await turns(request).take(
-        lambda: reaching.reference(opened, query.referenceUrl, query.assetLength, alg=alg, most=min(most, MOST))
-    )
+    with await reaching.fetched(request, query.referenceUrl, most=query.assetLength) as file:
+        found = await turns(request).take(lambda: reaching.content(opened, file, None, alg=alg, most=min(most, MOST)))
     return json_response({"matches": found})
 
 
@@ -210,7 +209,7 @@ def state_binding(request: Request, given: shapes.BindingClaim) -> Response:
 )
 def algorithms(_request: Request) -> Response:
     """Marks that our detectors read, and the fingerprint that is compared."""
-    names = sorted(engine.alg for engine in engines.all() if engine.medium == "image")
+    names = sorted(engine.alg for engine in engines.all() if engine.medium in {"image", "audio"})
     return json_response({"watermarks": [{"alg": name} for name in names], "fingerprints": [{"alg": _ISCC}]})
 
 

@@ -32,7 +32,7 @@ from provenance.verdict import iso
 router = APIRouter()
 _ROUTE = "POST /api/v1/sign"
 _BINARY = {"type": "string", "format": "binary"}
-_KEY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+KEY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _MARK_NAME = r"^[A-Za-z0-9._-]{1,64}$"
 Preference = Literal["allowed", "notAllowed", "constrained"]
 _SOURCES = {"enum": sorted(SOURCE_TYPES)}
@@ -84,12 +84,12 @@ class Wishes:
 async def sign_file(
     request: Request,
     file: Annotated[UploadFile, File(description="What to sign; it is not kept.")],
-    key: Annotated[str | None, Form(pattern=_KEY_NAME, description="Name of a signing key.")] = None,
+    key: Annotated[str | None, Form(pattern=KEY_NAME, description="Name of a signing key.")] = None,
     source: Annotated[str, Form(description="IPTC digital source type.", json_schema_extra=_SOURCES)] = "digitalCapture",
     mark: Annotated[str, Form(pattern=_MARK_NAME, description='"auto", "none" or an algorithm.')] = "auto",
     redact: Annotated[list[Literal["gps"]] | None, Form(description="Camera metadata to leave out.")] = None,
     code: Annotated[str | None, Form(max_length=200, description="Capture code, where the key's policy asks for one.")] = None,
-    identity: Annotated[str | None, Form(pattern=_KEY_NAME, description="A second key, for an identity assertion.")] = None,
+    identity: Annotated[str | None, Form(pattern=KEY_NAME, description="A second key, for an identity assertion.")] = None,
     training: Annotated[Preference | None, Form(description="Whether machines may learn from it.")] = None,
     consent: Annotated[str | None, Form(description="Consent record of whoever is depicted or voiced, JSON.")] = None,
     idempotency_key: Annotated[
@@ -111,7 +111,7 @@ async def sign_file(
     facts, replayed = await turns(request).take(
         lambda: _signed(opened, box, once, file.file, file.filename, wishes, idempotency_key)
     )
-    headers = {"vary": "accept"} | _facts_headers(facts) | ({"idempotent-replayed": "?1"} if replayed else {})
+    headers = {"vary": "accept"} | facts_headers(facts) | ({"idempotent-replayed": "?1"} if replayed else {})
     body = {name: value for name, value in facts.items() if name != "token"}
     if wants_json(request.headers.get("accept", "")):
         return json_response(body, 201, headers)
@@ -137,7 +137,7 @@ def _signed(
 ) -> tuple[Mapping[str, Any], bool]:
     at = datetime.now(UTC)
     with uploads.received(file, name, opened.settings.home / "incoming") as upload:
-        digest = _digest(upload.sha256, wishes)
+        digest = request_digest(upload.sha256, asdict(wishes))
         return once.run(
             lambda: _sign(opened, box, upload, wishes, at), opened.registry, key, route=_ROUTE, request_digest=digest, at=at
         )
@@ -162,7 +162,7 @@ def _sign(opened: House, box: Outbox, upload: uploads.Upload, wishes: Wishes, at
     )
     ending = mimetypes.guess_extension(done.media_type) or upload.path.suffix  # the content decides, not the upload's name
     done.path.rename(slot.folder / f"{done.asset_id}{ending}")
-    return _facts(done) | {
+    return facts_of(done) | {
         "token": slot.token,
         "download": f"{API}/assets/{quote(done.asset_id, safe='')}/file?token={slot.token}",
         "expires": iso(datetime.fromtimestamp(slot.expires, UTC)),
@@ -173,12 +173,12 @@ def _consent(text: str | None) -> Consent | None:
     return consent_record(text.encode(), "consent", salt=secrets.token_bytes(16)) if text else None
 
 
-def _digest(file_sha256: str, wishes: Wishes) -> str:
+def request_digest(file_sha256: str, wishes: Mapping[str, Any]) -> str:
     """What makes two requests the same: the bytes and the wishes; not the file's name."""
-    return hashlib.sha256(json.dumps([file_sha256, asdict(wishes)], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([file_sha256, wishes], sort_keys=True).encode()).hexdigest()
 
 
-def _facts(done: Signed) -> dict[str, Any]:
+def facts_of(done: Signed) -> dict[str, Any]:
     """What a client learns; the path is ours."""
     return {
         "asset_id": done.asset_id,
@@ -197,7 +197,7 @@ def _facts(done: Signed) -> dict[str, Any]:
     }
 
 
-def _facts_headers(facts: Mapping[str, Any]) -> dict[str, str]:
+def facts_headers(facts: Mapping[str, Any]) -> dict[str, str]:
     digest = base64.b64encode(bytes.fromhex(facts["sha256"])).decode("ascii")
     headers = {
         "location": f"{API}/assets/{quote(facts['asset_id'], safe='')}",

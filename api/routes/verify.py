@@ -1,22 +1,49 @@
-"""POST /verify: one file in, everything that is known of it out."""
+"""POST /verify: one file in, or its address; everything that is known of it out: now, or by a job."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, BinaryIO
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, cast
 
-from fastapi import APIRouter, File, Query, Request, UploadFile
+from fastapi import APIRouter, File, Form, Header, Query, Request, UploadFile
 from starlette.responses import Response
 
-from api import examples, schemas, uploads
-from api.routes.common import data_url, errors, house, json_response, turns
+from api import examples, idempotency, reaching, runner, schemas, uploads, verifying
+from api.guard import caller_of
+from api.idempotency import Once
+from api.problems import refuse
+from api.routes import jobs
+from api.routes.common import errors, house, json_response, turns
 from api.wiring import House
-from provenance.feed import public_status
-from provenance.store.registry import Registry
-from provenance.verdict import Status, Verdict
-from provenance.verify import Pictures, verify
+from provenance.store.jobs import Job
+from provenance.verdict import Status
 
 router = APIRouter()
+_ROUTE, KIND = "POST /api/v1/verify", "verify"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is asked of a file; with its bytes and the caller, what makes two requests the same."""
+
+    marks: bool
+    pictures: bool
+    later: bool  # a job, however small the file
+    caller: str
+    key: str | None
+
+    def digest(self, sha256: str) -> str:
+        said = [sha256, self.marks, self.pictures]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 @router.post(
@@ -25,42 +52,121 @@ router = APIRouter()
     response_model=schemas.Verdict,
     responses={
         200: {"description": "A verdict, whatever it is.", "content": examples.content(*examples.VERDICTS)},
-        **errors("bad-request", "foreign-page", "too-large", "unsupported-media", "invalid-request", "unusable-file"),
-        **errors("damaged-media", "over-budget", "busy", "storage-full"),
+        202: {"description": "A job that will find it.", "model": schemas.Job, "content": examples.content("job")},
+        **errors("bad-request", "foreign-page", "in-progress", "too-large", "unsupported-media", "invalid-request"),
+        **errors("unusable-file", "damaged-media", "over-budget", "not-fetched", "key-reused", "busy", "storage-full"),
     },
 )
 async def verify_file(
     request: Request,
-    file: Annotated[UploadFile, File(description="The photo, sound or video; its name is only a label.")],
+    file: Annotated[UploadFile | None, File(description="The photo, sound or video; its name is only a label.")] = None,
+    url: Annotated[str | None, Form(description="Or its public https address.", max_length=2048)] = None,
     pictures: Annotated[bool, Query(description="Also send the copy, the reference and where it changed.")] = False,
     marks: Annotated[bool, Query(description="Look for invisible marks.")] = True,
+    prefer: Annotated[str | None, Header(description="`respond-async`: answer 202 with a job, however small the file.")] = None,
+    idempotency_key: Annotated[
+        str | None, Header(pattern=idempotency.PATTERN, description="Any text of your own that names this one request.")
+    ] = None,
 ) -> Response:
     """Answer 200 with a verdict for every file that can be read, signed or not: a verdict is an answer, not an error.
 
     `status` is the word, `summary` the sentence, `reasons` the account, `not_checked` what nobody looked at. The file is not
     kept; what feeds are told of its bytes is, unless `marks=false`: a look with one eye must not take a full one's place.
+
+    Large files, and all with `Prefer: respond-async`, get 202 with a job: feeds say `pending` of them until it is done. The
+    same bytes again get the verdict found before, for up to an hour (`Age`), while all that it rests on stays as it was.
     """
-    opened = house(request)
-    body = await turns(request).take(lambda: _verdict(opened, file.file, file.filename, marks=marks, pictures=pictures))
-    return json_response(body)
+    if (file is None) == (not url):
+        refuse("invalid-request", errors=[{"where": "body", "say": "give a file or a url, one of them"}])
+    opened, once = house(request), request.app.state.once
+    later = "respond-async" in (prefer or "").lower()
+    wishes = Wishes(marks, pictures, later, caller_of(request).id, idempotency_key)
+    with ExitStack() as stack:
+        if file is not None:
+            body, name = file.file, file.filename
+        else:
+            body, name = cast(BinaryIO, await reaching.fetched(request, str(url))), None
+            stack.enter_context(body)
+        size = body.seek(0, os.SEEK_END)
+        if later or size > opened.settings.inline_limit_mb << 20:
+            answer = await turns(request).spool(lambda: _promised(opened, body, name, wishes))
+        else:
+            answer = await turns(request).take(lambda: _at_once(opened, once, body, name, wishes))
+    if isinstance(answer, Job):
+        request.app.state.runner.wake()
+        return jobs.promised(answer)
+    found, replayed = answer
+    at = datetime.fromisoformat(found.body["inputs"]["at"])
+    headers = {"idempotent-replayed": "?1"} if replayed else {}
+    if found.again:
+        headers["age"] = str(max(0, int((datetime.now(UTC) - at).total_seconds())))
+    return json_response(found.body, headers=headers)
 
 
-def _verdict(opened: House, file: BinaryIO, name: str | None, *, marks: bool, pictures: bool) -> dict[str, Any]:
+def _at_once(opened: House, once: Once, file: BinaryIO, name: str | None, wishes: Wishes) -> tuple[verifying.Answer, bool]:
     at = datetime.now(UTC)
     with uploads.received(file, name, opened.settings.home / "incoming") as upload:
-        found = verify(upload.path, opened.desk, at=at, marks=marks, pictures=pictures)
-    if marks:
-        _remember(opened.registry, found.verdict, at)
-    body = found.verdict.as_dict()
-    return body | {"pictures": _data_urls(found.pictures)} if pictures else body
+
+        def work() -> Mapping[str, Any]:
+            found = verifying.found(opened, upload.path, upload.sha256, at=at, marks=wishes.marks, pictures=wishes.pictures)
+            return {"body": found.body, "again": found.again}
+
+        digest, key = wishes.digest(upload.sha256), _key(wishes)
+        kept, replayed = once.run(work, opened.registry, key, route=_ROUTE, request_digest=digest, at=at)
+    return verifying.Answer(kept["body"], kept["again"]), replayed
 
 
-def _remember(registry: Registry, verdict: Verdict, at: datetime) -> None:
-    """Store what feeds are told of these bytes. Doubt takes the place of nothing only: a busy hour must not unsay a verdict."""
-    sha256 = verdict.asset.sha256
-    if verdict.status is not Status.UNKNOWN or not registry.statuses([sha256]):
-        registry.set_status(verdict.asset.id, sha256, public_status(verdict), at=at)
+def _promised(opened: House, file: BinaryIO, name: str | None, wishes: Wishes) -> Job | tuple[verifying.Answer, bool]:
+    """Queue a job, unless the verdict is known. The file lies where the job will look before its row exists."""
+    at, job_id = datetime.now(UTC), uuid.uuid4().hex
+    with uploads.received(file, name, opened.settings.home / "incoming") as upload:
+        if wishes.marks and not wishes.pictures and not wishes.later:
+            before = verifying.known(opened, upload.sha256, at=at)
+            if before is not None:
+                return before, False
+        folder = runner.folder_of(opened, job_id)
+        _laid_down(upload.path, folder)
+    request = {"file": upload.path.name, "name": upload.name, "marks": wishes.marks, "pictures": wishes.pictures}
+    same = f"{KIND}:{wishes.caller}:{_key(wishes) or ''}:{wishes.digest(upload.sha256)}"
+    job = opened.jobs.add(job_id, KIND, request, same=same, sha256=upload.sha256, caller=wishes.caller, at=at)
+    if job.id != job_id:
+        shutil.rmtree(folder, ignore_errors=True)
+    if wishes.marks:
+        verifying.promised(opened, upload.sha256, at=at)
+    return job
 
 
-def _data_urls(pictures: Pictures) -> dict[str, str | None]:
-    return {name: data_url(getattr(pictures, name)) for name in ("copy", "reference", "changes", "laid")}
+def work(opened: House, job: Job, folder: Path, stage: runner.Stage) -> Mapping[str, Any]:
+    """Do a job of this kind."""
+    at, asked = datetime.now(UTC), job.request
+    assert job.sha256 is not None
+    try:
+        found = verifying.found(
+            opened,
+            folder / str(asked["file"]),
+            job.sha256,
+            at=at,
+            marks=bool(asked["marks"]),
+            pictures=bool(asked["pictures"]),
+            stage=stage,
+        )
+    except BaseException:
+        verifying.given_up(opened, job.sha256, at=at)
+        raise
+    if found.body["status"] == Status.UNKNOWN:
+        verifying.given_up(opened, job.sha256, at=at)
+    return found.body
+
+
+def _key(wishes: Wishes) -> str | None:
+    """One caller's keys are not another's."""
+    return f"{wishes.caller}:{wishes.key}" if wishes.key else None
+
+
+def _laid_down(source: Path, folder: Path) -> None:
+    """Move a file to where it outlives this process, and the power."""
+    folder.mkdir(mode=0o700, parents=True)
+    target = folder / source.name
+    source.rename(target)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())

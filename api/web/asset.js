@@ -9,7 +9,7 @@ import { moment } from "./words.js";
 const id = decodeURIComponent(location.pathname.split("/").pop());
 const here = assetAddress(id);
 const KINDS = {
-  captured: "Signed as it was captured", edited: "Signed as an edit", rendition: "Signed as a rendition, without editorial change",
+  captured: "Signed when it was made", edited: "Signed as an edit", rendition: "Signed as a rendition, without editorial change",
   registered: "Registered as it came", bound: "A binding was noted", revoked: "The signer’s certificate was revoked",
   withdrawn: "Withdrawn by its signer", judged: "Judged anew", reviewed: "Reviewed by a person", consent: "Consent noted", erased: "Details erased",
 };

@@ -9,7 +9,7 @@ const items = await fetch("/api/v1/feed/recent?limit=30")
 
 at("main").removeAttribute("aria-busy");
 if (!items) at("notice").textContent = "The service can’t be asked at the moment.";
-else if (!items.length) at("notice").textContent = "Nothing is registered here yet. Sign a picture, and it appears.";
+else if (!items.length) at("notice").textContent = "Nothing is registered here yet. Sign a picture, and it appears; colophon demo --feed makes thirty.";
 else at("notice").hidden = true;
 at("feed").append(...(items ?? []).map(entry));
 

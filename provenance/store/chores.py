@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Connection, Engine, select, update
 
-from provenance.store import pending, trail
+from provenance.store import events, pending, served, trail, verdicts
 from provenance.store.database import insert, reading, writing
+from provenance.store.events import Change
 from provenance.store.pending import Message, Touched, Waiting
 from provenance.store.tables import journal
 from provenance.store.trail import SALT_BYTES, Kind, canonical, utc
@@ -48,6 +49,7 @@ class Chores:
         messages: Sequence[Message],
         *,
         at: datetime,
+        cause: str = "revoked",
     ) -> int:
         """Store new statuses, queue their webhooks and strike the note: all or nothing. Returns how many were replaced.
 
@@ -56,9 +58,11 @@ class Chores:
         replaced = 0
         with writing(self._engine) as connection:
             for old, document in changes:
-                data = canonical(document)
+                data = canonical(served.reviewed(connection, old.sha256, document))
                 etag = hashlib.sha256(data).hexdigest()[:32]
-                replaced += pending.replace_status(connection, old, data, etag, utc(at))
+                if pending.replace_status(connection, old, data, etag, utc(at)):
+                    replaced += 1
+                    self._note(connection, old, data, cause, utc(at))
             pending.enqueue(connection, messages, utc(at))
             pending.unmark(connection, fingerprint, since)
         return replaced
@@ -84,6 +88,62 @@ class Chores:
                     last, written = number, written + 1
             connection.execute(update(journal).where(journal.c.id == journal_id).values(last=last))
         return written
+
+    @staticmethod
+    def _note(connection: Connection, old: Touched, data: bytes, cause: str, at: datetime) -> None:
+        events.changed(
+            connection,
+            sha256=old.sha256,
+            asset_id=old.asset.asset_id,
+            cause=cause,
+            before=old.document,
+            after=data,
+            at=at,
+            told=True,  # whoever judged anew queued the webhooks
+        )
+
+    def tell(self, compose: Callable[[Sequence[Change]], Sequence[Message]], *, at: datetime) -> int:
+        """Queue the webhooks of changes that nobody was told of yet; returns how many changes."""
+        with writing(self._engine) as connection:
+            changes = events.untold(connection)
+            pending.enqueue(connection, compose(changes), utc(at))
+            events.tell(connection, [change.id for change in changes])
+        return len(changes)
+
+    def changes(self, since: int) -> tuple[Change, ...]:
+        """Return changes of statuses after an id, oldest first, some hundreds at most."""
+        with reading(self._engine) as connection:
+            return events.since(connection, since)
+
+    def bounds(self) -> tuple[int, int]:
+        """Return the ids of the oldest and the newest change that is kept."""
+        with reading(self._engine) as connection:
+            return events.bounds(connection)
+
+    def forget(self, *, changes_before: datetime, verdicts_before: datetime) -> int:
+        """Drop what is too old to be asked for; returns how many rows."""
+        with writing(self._engine) as connection:
+            return events.forget(connection, utc(changes_before)) + verdicts.forget(connection, utc(verdicts_before))
+
+    def keep_verdict(self, sha256: str, wishes: str, verdict: Mapping[str, Any], basis: str, *, at: datetime) -> None:
+        """Keep the last whole verdict on some bytes."""
+        with writing(self._engine) as connection:
+            verdicts.keep(connection, sha256, wishes, verdict, basis, utc(at))
+
+    def verdict(self, sha256: str, wishes: str = verdicts.WHOLE) -> verdicts.Kept | None:
+        """Return the verdict kept for some bytes."""
+        with reading(self._engine) as connection:
+            return verdicts.kept(connection, sha256, wishes)
+
+    def newest_asset(self) -> int:
+        """Return the number of the asset registered last."""
+        with reading(self._engine) as connection:
+            return verdicts.newest_asset(connection)
+
+    def pending(self, sha256: str, document: Mapping[str, Any], *, at: datetime) -> bool:
+        """Say to feeds that a job looks at some bytes, unless something is known of them."""
+        with writing(self._engine) as connection:
+            return served.pending(connection, sha256, document, utc(at))
 
     def take(self, *, now: datetime, limit: int = 20) -> tuple[Waiting, ...]:
         """Take messages that are due; nobody else gets them for five minutes."""

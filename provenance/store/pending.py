@@ -17,6 +17,7 @@ from provenance.store.records import AssetRecord
 from provenance.store.tables import asset, lineage, manifest, outbox, rejudge, status
 
 _ERROR_LENGTH = 500
+ASSET = "asset:"  # begins a note about one withdrawn asset; any other names a signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,14 @@ def unmark(connection: Connection, fingerprint: str, since: datetime) -> None:
 
 
 def touched(connection: Connection, fingerprint: str) -> tuple[Touched, ...]:
-    """Return every stored status of assets with that signer, and of assets made from those."""
-    signed = select(asset.c.number).join(manifest, manifest.c.label == asset.c.manifest_label)
-    line = signed.where(manifest.c.signer_fingerprint == fingerprint).cte("line", recursive=True)
-    line = line.union(select(lineage.c.child).join(line, lineage.c.parent == line.c.number))  # UNION: each one once
-    whole = records(connection, assets().where(asset.c.number.in_(select(line.c.number))))
+    """Return every stored status of assets with that signer, and of assets made from those; or of one asset (`asset:ID`)."""
+    if fingerprint.startswith(ASSET):
+        whole = records(connection, assets().where(asset.c.id == fingerprint.removeprefix(ASSET)))
+    else:
+        signed = select(asset.c.number).join(manifest, manifest.c.label == asset.c.manifest_label)
+        line = signed.where(manifest.c.signer_fingerprint == fingerprint).cte("line", recursive=True)
+        line = line.union(select(lineage.c.child).join(line, lineage.c.parent == line.c.number))  # UNION: each one once
+        whole = records(connection, assets().where(asset.c.number.in_(select(line.c.number))))
     by_id = {record.asset_id: record for record in whole.values()}
     by_digest = {record.sha256: record for record in reversed(whole.values())}
     found: dict[str, Touched] = {}

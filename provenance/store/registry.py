@@ -230,7 +230,9 @@ class Registry:
             payload = {"erased": found.digest, "reason": reason}
             return trail.append(connection, Kind.ERASED, found.asset_id, payload, salt=self._salt(), at=at)
 
-    def revoke(self, fingerprint: str, *, reason: str, at: datetime, now: datetime | None = None) -> Revocation:
+    def revoke(
+        self, fingerprint: str, *, reason: str, at: datetime, now: datetime | None = None, by: str | None = None
+    ) -> Revocation:
         """Revoke a signer's credential and return what now holds. Nothing un-revokes.
 
         The same reason again changes nothing. Another one takes its place (a key retired last year may turn out stolen
@@ -239,6 +241,7 @@ class Registry:
         Args:
             at: From when on; a theft is often noticed late.
             now: The instant of the trail's entry, where that is another.
+            by: Who did it, as the trail is to say.
         """
         require_storable("fingerprint", fingerprint)
         require_storable("reason", reason, TEXT_BYTES)
@@ -253,6 +256,7 @@ class Registry:
             ).returning(revocation.c.at)
             if connection.execute(change).first() is not None:
                 payload = {"fingerprint": fingerprint, "reason": reason, "revoked_at": at.isoformat()}
+                payload |= {"by": by} if by else {}
                 trail.append(connection, Kind.REVOKED, None, payload, salt=self._salt(), at=noted)
                 pending.mark(connection, fingerprint, noted)
             row = connection.execute(select(revocation).where(revocation.c.fingerprint == fingerprint)).one()
@@ -266,24 +270,30 @@ class Registry:
             row = connection.execute(select(revocation).where(revocation.c.fingerprint == fingerprint)).first()
         return None if row is None else Revocation(row.fingerprint, row.reason, row.at)
 
-    def withdraw(self, asset_id: str, reason: str, at: datetime) -> None:
-        """Withdraw an asset; withdrawing it again changes nothing.
+    def withdraw(self, asset_id: str, reason: str, at: datetime, *, by: str | None = None) -> None:
+        """Withdraw an asset; withdrawing it again changes nothing. Stored statuses must follow: see `Chores.revoked`.
+
+        Args:
+            by: Who did it, as the trail is to say.
 
         Raises:
             NotFoundError: no such asset.
         """
         require_storable("reason", reason, TEXT_BYTES)
-        at = utc(at)
+        at, payload = utc(at), {"reason": reason} | ({"by": by} if by else {})
         with writing(self._engine) as connection:
             number = number_of(connection, asset_id)
             standing = update(asset).where(asset.c.number == number, asset.c.withdrawn_at.is_(None))
             if connection.execute(standing, {"withdrawn_at": at}).rowcount:
-                trail.append(connection, Kind.WITHDRAWN, asset_id, {"reason": reason}, salt=self._salt(), at=at)
+                trail.append(connection, Kind.WITHDRAWN, asset_id, payload, salt=self._salt(), at=at)
+                pending.mark(connection, f"{pending.ASSET}{asset_id}", at)
 
     # what is served
 
-    def set_status(self, asset_id: str | None, sha256: str, document: Mapping[str, Any], *, at: datetime) -> StatusRecord:
-        """Store the status of a file, to be served as it is.
+    def set_status(
+        self, asset_id: str | None, sha256: str, document: Mapping[str, Any], *, at: datetime, cause: str = "verified"
+    ) -> StatusRecord:
+        """Store the status of a file, to be served as it is; a change is noted for whoever follows.
 
         Args:
             asset_id: The asset that the status speaks of: the file itself, or what a copy was recovered to.
@@ -295,7 +305,7 @@ class Registry:
         if asset_id is not None:
             require_storable("asset_id", asset_id)
         with writing(self._engine) as connection:
-            return served.set_status(connection, asset_id, sha256, document, utc(at))
+            return served.set_status(connection, asset_id, sha256, document, utc(at), cause=cause)
 
     def statuses(self, ids: Sequence[str]) -> dict[str, StatusRecord]:
         """Return the stored statuses of files (by sha256) and assets (by id); ids without one are left out.

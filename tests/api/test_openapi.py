@@ -24,7 +24,13 @@ EXPECTED = {
     ("post", "/api/v1/sign"), ("post", "/api/v1/verify"), ("get", "/api/v1/assets/{asset_id}"),
     ("get", "/api/v1/assets/{asset_id}/trail"), ("get", "/api/v1/assets/{asset_id}/reference"),
     ("get", "/api/v1/assets/{asset_id}/file"), ("get", "/api/v1/feed/status"), ("post", "/api/v1/feed/status"),
-    ("get", "/api/v1/feed/key"),
+    ("get", "/api/v1/feed/key"), ("get", "/api/v1/feed/events"), ("get", "/api/v1/jobs/{job_id}"),
+    ("get", "/api/v1/jobs/{job_id}/events"),
+    ("post", "/api/v1/renditions"), ("post", "/api/v1/reverify"),
+    ("get", "/api/v1/review"), ("post", "/api/v1/review"), ("get", "/api/v1/review/{review_id}"),
+    ("post", "/api/v1/review/{review_id}/decision"), ("post", "/api/v1/assets/{asset_id}/withdrawal"),
+    ("post", "/api/v1/keys/revocations"), ("get", "/api/v1/access/keys"), ("post", "/api/v1/access/keys"),
+    ("post", "/api/v1/access/keys/{key_id}/rotation"), ("delete", "/api/v1/access/keys/{key_id}"),
     ("get", "/v1/matches/byBinding"), ("post", "/v1/matches/byBinding"), ("post", "/v1/matches/byContent"),
     ("post", "/v1/matches/byReference"), ("post", "/v1/manifests"), ("get", "/v1/manifests/{manifest_id}"),
     ("delete", "/v1/manifests/{manifest_id}"), ("get", "/v1/manifests/{manifest_id}/receipts"),
@@ -70,6 +76,8 @@ def test_every_route_is_described(description: dict[str, Any]) -> None:
 
 def test_every_described_route_is_served(description: dict[str, Any], client: TestClient) -> None:
     for method, path, _ in _operations(description):
+        if path == "/api/v1/feed/events":
+            continue  # it never ends
         answer = client.request(method, path.replace("{asset_id}", "x").replace("{slug}", "busy"))
         assert answer.status_code != 405, (method, path)
         if "{" not in path:

@@ -120,7 +120,7 @@ def test_the_feed_leads_to_the_record(open_page: Any, asset: str) -> None:
     expect(page.get_by_role("dialog")).to_contain_text("Development certificate")
     page.get_by_role("link", name="Full record").click()
     page.wait_for_url(f"**/assets/{asset}")
-    expect(page.locator("#steps li").first).to_contain_text("Signed as it was captured")
+    expect(page.locator("#steps li").first).to_contain_text("Signed when it was made")
     expect(page.locator("#signed")).to_contain_text("development certificate")
     assert not FORBIDDEN.search(page.locator("main").inner_text())
 

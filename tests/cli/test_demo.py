@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -19,6 +20,8 @@ from api.demo import pictures
 from api.demo.cast import bundled
 from api.demo.report import render, tapered
 from api.demo.story import Figure, Step
+from api.settings import Settings
+from api.wiring import open_house
 from provenance.verdict import AssetFacts, CredentialFacts, Inputs, MarkFacts, Reason, Source, Status, Verdict
 from provenance.verify import Pictures, Verification
 
@@ -33,13 +36,31 @@ def test_the_story_ends_as_it_says(colophon: Colophon, tmp_path: Path) -> None:
     ran = colophon("demo", "--report", tmp_path, "--json")
     document = ran.document
     assert ran.code == 0, ran.err
-    assert [step["status"] for step in document["steps"]] == ["trusted", "recovered", "altered", "none", "conflict"]
+    assert [step["status"] for step in document["steps"]] == [
+        *("trusted", "recovered", "altered", "none", "conflict"),
+        *("recovered", "altered"),
+    ]
     assert document["steps"][2]["verdict"]["changes"]
+    assert all(change["start_s"] is not None for change in document["steps"][6]["verdict"]["changes"])
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
     page = (tmp_path / "index.html").read_text("utf-8")
     words, pictures_inside = re.subn(r"data:image/jpeg;base64,[A-Za-z0-9+/=]+", "", page)
-    assert pictures_inside >= 9
+    assert pictures_inside >= 11
     assert "http" not in words.replace("http://127.0.0.1:8000/", "")
+
+
+@pytest.mark.slow
+def test_a_feed_has_thirty_samples_each_signed_for_what_it_is(colophon: Colophon, home: Path) -> None:
+    made = colophon("demo", "--feed", "--json").document["assets"]
+    assert len(set(made)) == 30
+    with open_house(Settings(home=home), signing=False) as house:
+        statuses = [json.loads(one.document) for one in house.registry.statuses(made).values()]
+        parents = [house.registry.parents(one) for one in made]
+    assert {one["status"] for one in statuses} == {"trusted"}
+    signals = [signal for one in statuses for signal in one["signals"]]
+    assert signals.count("inception:capturedMedia") == 24
+    assert "inception:fullyGenAIMedia" not in signals
+    assert sum(bool(one) for one in parents) == 20
 
 
 def verdict(status: Status, say: str) -> Verdict:

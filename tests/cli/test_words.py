@@ -20,6 +20,8 @@ class Region:
     y: float
     w: float
     h: float
+    start_s: float | None = None
+    end_s: float | None = None
 
 
 @given(st.text())
@@ -94,6 +96,11 @@ def test_percent_keeps_something_and_all_apart(fraction: float) -> None:
 )
 def test_place(box: Region, where: str) -> None:
     assert words.place(box) == where
+
+
+def test_a_change_in_time_is_told_by_the_clock() -> None:
+    assert words.place(Region(0, 0, 1, 1, 12.0, 74.5)) == "0:12–1:14.5"
+    assert words.places([Region(0, 0, 1, 1, n, n + 1) for n in range(7)]).endswith("0:04–0:05 and 2 more")
 
 
 def test_places_names_the_largest_three_and_counts_the_rest() -> None:

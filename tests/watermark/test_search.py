@@ -61,5 +61,5 @@ def test_what_cannot_be_a_word_is_not_decoded() -> None:
 def test_one_search_reads_no_more_poses_than_its_bound_counts(seed: int) -> None:
     source = scenery(500, 400, seed)
     for pixels in (source, image.embed(source, 5, key=KEY)):
-        views = image._Views(image.luma_of(pixels))
+        views = image.Views([image.luma_of(pixels)])
         assert sum(1 for _ in image._poses(views, lattice(OTHER_KEY))) <= image.READINGS

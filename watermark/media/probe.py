@@ -69,7 +69,8 @@ def _still(path: Path, media_type: str) -> tuple[int, int]:
 
 
 def _timed(path: Path) -> Dimensions:
-    with av.open(str(path), options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}) as container:
+    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+    with av.open(str(path), options=options, metadata_errors="replace") as container:
         assert isinstance(container, InputContainer)
         duration = _duration_ms(container)
         if not container.streams.video or not _moves(container):

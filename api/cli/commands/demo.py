@@ -1,4 +1,4 @@
-"""`colophon demo`: the whole story, on bundled photos."""
+"""`colophon demo`: the whole story, on bundled media."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ if TYPE_CHECKING:
     from api.demo.story import Step
 
 AS_TOLD, ASTRAY = 0, 1
-_STEPS = 5
+_STEPS = 7
 
 
-@declare("demo", example="colophon demo\ncolophon demo --report /tmp/story --keep")
+@declare("demo", example="colophon demo\ncolophon demo --report /tmp/story --keep\ncolophon demo --feed && colophon serve")
 @click.option("--report", type=FOLDER, default=Path("demo-report"), show_default=True, help="Folder for the report.")
-@click.option("--keep", is_flag=True, help="Keep the photos and the home of the story, in the report's folder.")
-def command(terminal: Terminal, home: Path | None, report: Path, keep: bool) -> int:
-    """Tell the whole story in a minute: sign and mark a photo, lose the credential, get it back, forge a copy.
+@click.option("--keep", is_flag=True, help="Keep the media and the home of the story, in the report's folder.")
+@click.option("--feed", "feed", is_flag=True, help="Instead: sign thirty samples into the home, for the page /feed of serve.")
+def command(terminal: Terminal, home: Path | None, report: Path, keep: bool, feed: bool) -> int:
+    """Tell the whole story in a minute: sign and mark a photo and a speech, lose the credential, get it back, forge a copy.
 
     It runs in a home of its own, unless --home names one. Exit 1 if a step does not end as the story says.
     """
+    if feed:
+        return _feed(terminal, home)
     from importlib.metadata import version
 
     from api.cli.app import finish
@@ -57,6 +60,28 @@ def command(terminal: Terminal, home: Path | None, report: Path, keep: bool) -> 
         _print(terminal, steps, page)
     document = {"steps": [_plain(step) for step in steps], "report": str(page)}
     return finish(terminal, document, AS_TOLD if all(step.as_told for step in steps) else ASTRAY)
+
+
+def _feed(terminal: Terminal, home: Path | None) -> int:
+    """Thirty samples into the home, each signed for what it is."""
+    from api.cli.app import finish
+    from api.cli.house import open_house
+    from api.demo.cast import bundled
+    from api.demo.feed import COUNT, fill
+
+    made = []
+    with (
+        tempfile.TemporaryDirectory(prefix="colophon-feed-") as folder,
+        open_house(terminal, home, signing=True) as house,
+        bundled() as cast,
+        terminal.progress("Signing", COUNT) as begin,
+    ):
+        for signed in fill(house, cast, Path(folder), clock=now):
+            begin(signed.path.name)
+            made.append(signed.asset_id)
+    if not terminal.as_json:
+        terminal.line(f"{len(made)} samples are registered. See them: colophon serve, then http://127.0.0.1:8000/feed")
+    return finish(terminal, {"assets": made}, AS_TOLD)
 
 
 @contextmanager

@@ -133,6 +133,8 @@ def _node(node: Node, again: bool) -> str:
         return f"{name} …"
     parts = [name, ", ".join(action.removeprefix("c2pa.") for action in node.actions) or "–"]
     parts.append(f"{node.signer or 'unnamed signer'}, {node.trust}")
+    if node.made == "rendition":
+        parts.append("rendition")
     if node.at is not None:
         parts.append(moment(node.at))
     if node.withdrawn:

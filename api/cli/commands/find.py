@@ -20,6 +20,7 @@ _AGREEMENT = {
     "changed": "the content was changed",
     "foreign": "shows something else",
     "unchecked": "not compared",
+    "undecided": "too little to compare",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     help="Whether machines may learn from it.",
 )
 @click.option("--consent", type=PATH, metavar="FILE", help="Consent record of whoever is depicted or voiced, JSON.")
+@click.option("--receipt", is_flag=True, help="Add the log's receipt of it, in an update manifest of its own.")
 @click.option("--no-register", is_flag=True, help="Keep no record: the file cannot be recovered once stripped.")
 @click.option("--offline", is_flag=True, help="Ask no time stamp authority now; the stamp is queued.")
 def command(
@@ -61,6 +63,7 @@ def command(
     identity: str | None,
     training: str | None,
     consent: Path | None,
+    receipt: bool,
     no_register: bool,
     offline: bool,
 ) -> int:
@@ -68,12 +71,16 @@ def command(
 
     Without -o or --to, photo.jpg becomes photo.signed.jpg beside it.
     """
+    if receipt and no_register:
+        raise click.UsageError("--receipt needs a record: leave out --no-register")
     targets = destinations(files, output, to)
+    from api import receipts
     from api.cli.app import finish
     from api.cli.batch import each
     from api.cli.house import open_house
     from api.cli.signed import print_signed
     from provenance.capture import SignRequest, sign
+    from provenance.receipting import receipted
 
     with open_house(terminal, home, signing=True) as house:
         studio = house.studio(key, offline=offline, identity=identity)
@@ -92,7 +99,8 @@ def command(
                 training=training,
                 consent=agreed,
             )
-            return sign(request, studio, at=now())
+            signed = sign(request, studio, at=now())
+            return receipted(signed, studio, partial(receipts.of_manifest, house), at=now()) if receipt else signed
 
         batch = each(terminal, "Signing", files, work)
     if not terminal.as_json:

@@ -1,0 +1,103 @@
+"""Which frames of a file to look at: a few from all over it, key frames first; all of a short one."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from watermark.video.detect import Frame
+from watermark.video.layout import Form, upright
+from watermark.video.opened import decoded, film_stream, form_of, luma, opened
+
+PLACES = 12
+"""Where a long film is looked at first."""
+LONG_S = 20.0
+"""Length from which it is worth jumping about."""
+PER_SECOND = 8.0
+"""Frames that are looked at per second of what is read on end."""
+
+
+def length_s(path: Path) -> float:
+    """Return how long a file's film says that it is; 0 where it does not say.
+
+    Raises:
+        MediaDecodeError, UnsupportedError: it cannot be read, or has no film.
+    """
+    with opened(path) as container:
+        return _length(container, film_stream(container, path))
+
+
+def chosen(path: Path) -> Generator[Frame]:
+    """Yield frames of a file, those that tell most first.
+
+    1. Of a long film: the key frames at twelve places spread over it. They are coded best, and are of different scenes.
+    2. All of it, eight frames a second, from the beginning; of a long film from half way between places instead, place by place.
+
+    Raises:
+        MediaDecodeError, UnsupportedError: it cannot be read, or has no film.
+    """
+    with opened(path) as container:
+        stream = film_stream(container, path)
+        length = _length(container, stream)
+        if length < LONG_S:
+            yield from _thinned(container, stream, PER_SECOND)
+            return
+        stream.codec_context.skip_frame = "NONKEY"
+        for place in range(PLACES):
+            yield from _after(container, stream, length * (place + 0.3) / PLACES, 1)
+    with opened(path) as container:
+        stream = film_stream(container, path)
+        for place in range(PLACES):
+            yield from _after(container, stream, length * (place + 0.8) / PLACES, 7)
+
+
+def evenly(path: Path, per_second: float) -> Generator[Frame]:
+    """Yield frames of a whole file in order, so many a second. Raises as `chosen`."""
+    with opened(path) as container:
+        yield from _thinned(container, film_stream(container, path), per_second)
+
+
+def shown(frame: av.VideoFrame, form: Form) -> NDArray[np.uint8]:
+    """Return a frame's luma as people see it: upright, with square pixels."""
+    seen = luma(frame)
+    if form.aspect != 1.0:
+        size = max(1, round(form.width * form.aspect)), form.height
+        seen = np.asarray(cv2.resize(seen, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.ascontiguousarray(upright(seen, form), np.uint8)
+
+
+def _length(container: InputContainer, stream: Any) -> float:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / 1e6 if container.duration else 0.0
+
+
+def _thinned(container: InputContainer, stream: Any, per_second: float) -> Iterator[Frame]:
+    stream.thread_type = "AUTO"
+    first, due = None, 0.0
+    for number, frame in enumerate(decoded(container, stream)):
+        time_s = frame.time if frame.time is not None else number / float(stream.average_rate or 25)
+        first = time_s if first is None else first
+        if time_s - first + 1e-6 >= due:
+            due = max(due + 1 / per_second, time_s - first)
+            yield Frame(shown(frame, form_of(frame, stream)), time_s - first)
+
+
+def _after(container: InputContainer, stream: Any, time_s: float, count: int) -> Iterator[Frame]:
+    """Frames from a key frame near a place on; none where the file cannot be sought in."""
+    start = stream.start_time or 0
+    try:
+        container.seek(int(time_s / stream.time_base) + start, stream=stream)
+        for number, frame in enumerate(decoded(container, stream)):
+            yield Frame(shown(frame, form_of(frame, stream)), time_s)
+            if number + 1 == count:
+                return
+    except (av.error.FFmpegError, ValueError):
+        return

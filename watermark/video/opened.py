@@ -1,0 +1,128 @@
+"""Opening hostile films: one of a short list of formats, from one local file, within a stated size, or one clear error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from watermark.errors import MediaDecodeError, UnsupportedError
+from watermark.video.layout import Form
+
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,ogg,flv,live_flv"
+"""Demuxers that may be used: none that opens further files, so a playlist in disguise stays closed."""
+TRACKS_MOST = 32
+SIDE_MOST, PIXELS_MOST = 16_384, 40_000_000
+_BROKEN_MOST = 1_000
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """Open a film for reading, with no protocol but the file's own.
+
+    Raises:
+        MediaDecodeError: the file is missing, empty, or not of a format on the list; also whatever fails while it is open.
+        UnsupportedError: more than 32 tracks.
+    """
+    try:
+        with av.open(
+            str(path), options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}, metadata_errors="replace"
+        ) as container:
+            if len(container.streams) > TRACKS_MOST:
+                raise UnsupportedError(str(path), f"{len(container.streams)} tracks; {TRACKS_MOST} are the most")
+            yield container
+    except (av.error.FFmpegError, ValueError, EOFError) as error:
+        raise MediaDecodeError(str(path), _words(error)) from error
+
+
+def film_streams(container: InputContainer, path: Path) -> list[Any]:
+    """Return the tracks that are films, largest first: no cover pictures.
+
+    Raises:
+        UnsupportedError: there is none, its codec is unknown here, or its frames are too large.
+    """
+    found = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not found:
+        raise UnsupportedError(str(path), "no film in it")
+    for stream in found:
+        if stream.codec_context is None or not stream.width or not stream.height:
+            raise UnsupportedError(str(path), "its film is coded in a way that is not read here")
+        if max(stream.width, stream.height) > SIDE_MOST or stream.width * stream.height > PIXELS_MOST:
+            raise UnsupportedError(str(path), f"{stream.width} × {stream.height} pixels are more than are read here")
+    return sorted(found, key=lambda s: -s.width * s.height)
+
+
+def film_stream(container: InputContainer, path: Path) -> Any:
+    """Return the largest film track. Raises as `film_streams`."""
+    return film_streams(container, path)[0]
+
+
+def decoded(container: InputContainer, stream: Any) -> Iterator[av.VideoFrame]:
+    """Yield the frames of a track in the order in which they are shown.
+
+    A broken packet is skipped, and the film goes on after it; a thousand of them are too many.
+
+    Raises:
+        av.error.FFmpegError: too many packets are broken, or none was whole; `opened` words it.
+    """
+    broken = whole = 0
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            broken += 1
+            if broken > _BROKEN_MOST:
+                raise
+            continue
+        whole += len(frames)
+        yield from frames
+    if broken and not whole:
+        raise ValueError("no part of it decodes")
+
+
+def form_of(frame: av.VideoFrame, stream: Any) -> Form:
+    """Return how a frame is stored.
+
+    Raises:
+        UnsupportedError: pixels without a plane of luma.
+    """
+    first = frame.format.components[0]
+    aspect = float(stream.sample_aspect_ratio or 1) or 1.0
+    if not 0.2 < aspect < 5:
+        aspect = 1.0
+    return Form(frame.width, frame.height, max(8, first.bits), aspect, round(frame.rotation / 90) * 90 % 360)
+
+
+def has_luma(frame: av.VideoFrame) -> bool:
+    """Whether the first plane holds luma alone, in bytes or in 16-bit words of this machine's order."""
+    form = frame.format
+    if form.is_rgb or form.has_palette or form.is_bit_stream or (not form.is_planar and len(form.components) > 1):
+        return form.name in ("nv12", "p010le")
+    return form.components[0].bits == 8 or (not form.is_big_endian and form.components[0].bits <= 16)
+
+
+def luma(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """Return luma at 8 bits, shape (height, width), as stored; a copy."""
+    if has_luma(frame) and frame.format.components[0].bits == 8:
+        return np.array(plane(frame), np.uint8)
+    return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
+
+
+def plane(frame: av.VideoFrame) -> Any:
+    """Return the first plane, shape (height, width), uint8 or uint16; a view, to be written only if the frame is writable."""
+    first = frame.planes[0]
+    kind: np.dtype[Any] = np.dtype(np.uint8 if frame.format.components[0].bits == 8 else np.uint16)
+    rows: NDArray[Any] = np.frombuffer(memoryview(first), kind)
+    width = first.line_size // kind.itemsize
+    return rows[: width * frame.height].reshape(frame.height, width)[:, : frame.width]
+
+
+def _words(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return text[0].lower() + text[1:]
