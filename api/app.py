@@ -43,6 +43,7 @@ from api.routes import (
     reverify,
     sign,
     story,
+    survival,
     verify,
 )
 from api.routes.common import API, problem_response
@@ -145,6 +146,7 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = (), guarded: b
     app.include_router(assets.router, prefix=API, tags=["assets"])
     app.include_router(log.family, prefix=API, tags=["assets"])
     app.include_router(story.router, prefix=API, tags=["assets"])
+    app.include_router(survival.router, prefix=API, tags=["assets"])
     app.include_router(log.router, prefix=API, tags=["log"])
     mount_resolution(app, max_body_size=largest)
     pages.mount(app, upload_limit_mb=settings.upload_limit_mb)

@@ -319,11 +319,26 @@ JOB: dict[str, Any] = {
     "links": {"self": _JOB, "events": f"{_JOB}/events"},
 }
 
+SURVIVAL: dict[str, Any] = {
+    "asset_id": _ID,
+    "ladder": "image-2026",
+    "alg": _MARK["alg"],
+    "value": _MARK["value"],
+    "measured_at": "2026-11-21T10:12:00Z",
+    "passed": 1,
+    "of": 2,
+    "steps": [
+        {"name": "jpeg-50", "title": "JPEG at quality 50", "found": True, "bit_errors": 211, "p_false": 2.1e-48},
+        {"name": "crop-10", "title": "cut to 10 % of the area", "found": False, "bit_errors": None, "p_false": None},
+    ],
+}
+
 NAMED: dict[str, dict[str, Any]] = {
     **VERDICTS,
     "signed": {"summary": "A photo was signed", "value": SIGNED},
     "asset": {"summary": "A photo", "value": ASSET},
     "trail": {"summary": "One entry", "value": TRAIL},
+    "survival": {"summary": "Two steps", "value": SURVIVAL},
     "lineage": {"summary": "A photo and its crop", "value": LINEAGE},
     "difference": {"summary": "A photo and its crop", "value": DIFFERENCE},
     "query": {"summary": "Two known files and one unknown", "value": QUERY},

@@ -266,6 +266,27 @@ class Trail(Wire):
     entries: list[TrailEntry]
 
 
+class SurvivalStep(Wire):
+    name: str
+    title: str
+    found: bool
+    bit_errors: int | None = Field(description="Channel bits that the code corrected, of 1280; null where nothing was read.")
+    p_false: float | None = Field(description="Bound on the chance that this reading is chance.")
+
+
+class Survival(Wire):
+    """A named, fixed ladder of treatments, and whether the mark was read after each."""
+
+    asset_id: AssetId
+    ladder: str
+    alg: str
+    value: str
+    measured_at: AwareDatetime
+    passed: int
+    of: int
+    steps: list[SurvivalStep]
+
+
 class LineageNode(Wire):
     """A manifest; `asset_id` is null where only a signed claim speaks of it."""
 

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "explain": "explain",
     "reverify": "reverify",
     "find": "find",
+    "survive": "survive",
     "trail": "trail",
     "bundle": "bundle",
     "audit": "audit",

@@ -127,7 +127,8 @@ def _asset(record: AssetRecord, registry: Registry) -> dict[str, Any]:
         "parents": [parent.asset_id for parent in registry.parents(record.asset_id)],
         "children": [child.asset_id for child in registry.children(record.asset_id)],
         "links": {"self": here, "trail": f"{here}/trail", "lineage": f"{here}/lineage", "bundle": f"{here}/bundle"}
-        | ({"reference": f"{here}/reference"} if shown else {}),
+        | ({"reference": f"{here}/reference"} if shown else {})
+        | ({"survival": f"{here}/survival"} if registry.survival(record.asset_id) is not None else {}),
     }
 
 

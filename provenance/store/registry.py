@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, case, delete, or_, select, update
 
 from provenance.errors import NotFoundError
-from provenance.store import kin, pending, served, similar, stamps, trail
+from provenance.store import kin, pending, served, similar, stamps, survivals, trail
 from provenance.store.assets import ancestry, assets, claim_id, claim_label, first_receipt, number_of, records
 from provenance.store.database import insert, reading, writing
 from provenance.store.objects import Objects, is_digest
@@ -348,6 +348,25 @@ class Registry:
         """Return the tokens kept for manifests, by label; manifests without one are left out."""
         with reading(self._engine) as connection:
             return stamps.kept(connection, labels)
+
+    # what marks live through
+
+    def keep_survival(self, asset_id: str, ladder: str, document: Mapping[str, Any], *, at: datetime) -> None:
+        """Store what an asset's mark lived through; an older result of the same ladder gives way.
+
+        Raises:
+            NotFoundError: no such asset.
+        """
+        require_storable("ladder", ladder)
+        with writing(self._engine) as connection:
+            survivals.keep(connection, asset_id, ladder, document, utc(at))
+
+    def survival(self, asset_id: str, ladder: str | None = None) -> bytes | None:
+        """Return the JSON of a ladder's result, or of the one measured last; None where none was."""
+        if not is_name(asset_id) or (ladder is not None and not is_name(ladder)):
+            return None
+        with reading(self._engine) as connection:
+            return survivals.latest(connection, asset_id, ladder)
 
     # answers given before (Idempotency-Key)
 

@@ -6,6 +6,7 @@
     status, revocation, idempotency                               what is served, no longer trusted, answered before
     stamp, rejudge, outbox                                        time stamps that came later, work that waits
     status_event, verification, job, review, quota                what changed, verdicts kept, work asked for, people asked
+    survival                                                      what an asset's mark lived through, when it was measured
 
 Instants are UTC and timezone-aware, digests are hex `str` in Python and 32 bytes in the database.
 """
@@ -143,6 +144,15 @@ binding = Table(
     Column("alg", Text, primary_key=True),
     Column("value", Text, primary_key=True),
     Index(None, "alg", "value"),
+)
+
+survival = Table(
+    "survival",
+    metadata,
+    Column("asset_number", _Number, ForeignKey(asset.c.number), primary_key=True, autoincrement=False),
+    Column("ladder", Text, primary_key=True),
+    Column("measured_at", Instant, nullable=False),
+    Column("document", LargeBinary, nullable=False),
 )
 
 fingerprint_chunk = Table(

@@ -39,6 +39,7 @@ EXPECTED = {
     ("post", "/v1/oauth/token"), ("get", "/.well-known/c2pa-soft-binding-resolution"),
     ("get", "/api/v1/feed/recent"),
     ("get", "/api/v1/assets/{asset_id}/bundle"), ("get", "/api/v1/assets/{asset_id}/difference"),
+    ("get", "/api/v1/assets/{asset_id}/survival"),
     ("get", "/readyz"), ("get", "/metrics"), ("get", "/healthz"), ("get", "/problems/{slug}"),
 }  # fmt: skip
 

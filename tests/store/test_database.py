@@ -22,7 +22,7 @@ from provenance.store.database import reading, writing
 from provenance.store.tables import metadata
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = ("0001", "0002", "0003", "0004", "0005")
+STEPS = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD = STEPS[-1]
 
 
