@@ -42,5 +42,8 @@ quick: $(READY)  ## the tests that take seconds
 bench: $(READY)  ## the figures of the README
 	$(BIN)/python -m tests.bench
 
+bench-image: $(READY)  ## the table of the image mark, beside its peers
+	$(BIN)/python -m tests.bench.image_table --save $(VENV)/bench-image.jsonl
+
 clean:
 	rm -rf $(VENV) build demo-report *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
