@@ -12,7 +12,7 @@ const PATIENCE_MS = 60_000; // before a page asks again for what it shows
 
 const WORDS = {
   en: {
-    pin: "Content Credentials", signer: "Signed by", at: "Signed on", source: "Source", record: "Full record", close: "Close",
+    pin: "Content Credentials", signer: "Signed by", at: "Signed on", source: "Source", review: "Reviewed", record: "Full record", close: "Close",
     development: "Development certificate: it names nobody.", caution: "This says who signed, not that what is shown is so.",
     trusted: "Nothing changed since it was signed.", valid: "The identity of the signer can’t be verified.",
     recovered: "This copy had lost its credential; it was found again, and the content fits.",
@@ -22,7 +22,7 @@ const WORDS = {
     maybe: "may contain parts made with AI", problem: "look closer",
   },
   de: {
-    pin: "Content Credentials", signer: "Signiert von", at: "Signiert am", source: "Quelle", record: "Ganzer Nachweis", close: "Schließen",
+    pin: "Content Credentials", signer: "Signiert von", at: "Signiert am", source: "Quelle", review: "Geprüft", record: "Ganzer Nachweis", close: "Schließen",
     development: "Entwicklungszertifikat: Es nennt niemanden.", caution: "Das sagt, wer signiert hat, nicht, dass das Gezeigte stimmt.",
     trusted: "Seit der Signatur hat sich nichts geändert.", valid: "Die Identität der signierenden Stelle lässt sich nicht prüfen.",
     recovered: "Dieser Kopie fehlte der Nachweis; er wurde wiedergefunden, und der Inhalt passt.",
@@ -32,7 +32,7 @@ const WORDS = {
     maybe: "kann mit KI erzeugte Teile enthalten", problem: "genauer ansehen",
   },
   es: {
-    pin: "Content Credentials", signer: "Firmado por", at: "Firmado el", source: "Origen", record: "Registro completo", close: "Cerrar",
+    pin: "Content Credentials", signer: "Firmado por", at: "Firmado el", source: "Origen", review: "Revisado", record: "Registro completo", close: "Cerrar",
     development: "Certificado de desarrollo: no identifica a nadie.", caution: "Dice quién firmó, no que lo mostrado sea cierto.",
     trusted: "Nada ha cambiado desde la firma.", valid: "No se puede comprobar la identidad de quien firma.",
     recovered: "Esta copia había perdido su credencial; se ha recuperado y el contenido coincide.",
@@ -42,7 +42,7 @@ const WORDS = {
     maybe: "puede contener partes hechas con IA", problem: "mire con atención",
   },
   fr: {
-    pin: "Content Credentials", signer: "Signé par", at: "Signé le", source: "Origine", record: "Dossier complet", close: "Fermer",
+    pin: "Content Credentials", signer: "Signé par", at: "Signé le", source: "Origine", review: "Examiné", record: "Dossier complet", close: "Fermer",
     development: "Certificat de développement : il ne désigne personne.", caution: "Cela dit qui a signé, non que ce qui est montré est exact.",
     trusted: "Rien n’a changé depuis la signature.", valid: "L’identité du signataire ne peut pas être vérifiée.",
     recovered: "Cette copie avait perdu son attestation ; elle a été retrouvée, et le contenu concorde.",
@@ -52,7 +52,7 @@ const WORDS = {
     maybe: "peut contenir des parties créées avec l’IA", problem: "à examiner",
   },
   zh: {
-    pin: "内容凭证", signer: "签署者", at: "签署时间", source: "来源", record: "完整记录", close: "关闭",
+    pin: "内容凭证", signer: "签署者", at: "签署时间", source: "来源", review: "人工审查", record: "完整记录", close: "关闭",
     development: "开发证书：不代表任何人。", caution: "这只说明由谁签署，并不说明所示内容属实。",
     trusted: "自签署以来没有任何改动。", valid: "无法核实签署者的身份。",
     recovered: "此副本曾丢失凭证；现已找回，且内容相符。",
@@ -182,6 +182,7 @@ class ColophonBadge extends HTMLElement {
     if (item.signed_at) fact(facts, say.at, new Date(item.signed_at).toLocaleString(tongue, { dateStyle: "long", timeStyle: "short" }));
     const source = (item.signals ?? []).map((signal) => SOURCES[signal]).find(Boolean);
     if (source) fact(facts, say.source, say[source]);
+    if (item.review?.say) fact(facts, say.review, item.review.say);
     if (facts.children.length) this.panel.append(facts);
     if (item.signer?.development) this.panel.append(made("p", { class: "caution" }, say.development));
     this.panel.append(made("p", { class: "caution" }, say.caution));

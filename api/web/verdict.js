@@ -6,7 +6,7 @@ import { assetAddress, at, developmentNote, element, facts, fetched, fill, isola
 import { player } from "./player.js";
 import { survived } from "./survival.js";
 import { clean, faults, tree } from "./tree.js";
-import { MEANINGS, action, lights, moment, percent, signedAt, size, stated, trust, unchecked } from "./words.js";
+import { MEANINGS, action, lights, moment, percent, signedAt, size, stated, training, trust, unchecked } from "./words.js";
 
 // Verdicts whose asset is the file's own origin; in the others the layers point elsewhere, and the file's own history stays.
 const OF_THE_ASSET = ["trusted", "valid", "recovered", "altered", "revoked"];
@@ -87,7 +87,7 @@ async function consult(verdict) {
   at("record").hidden = false;
 }
 
-function signedFacts({ credential, signals }) {
+function signedFacts({ credential, signals, declared }) {
   if (!credential.signer) return [];
   const who = [isolated(credential.signer.name || "a signer without a name")];
   if (credential.signer.development) who.push(" ", developmentNote());
@@ -95,7 +95,19 @@ function signedFacts({ credential, signals }) {
   const phrase = stated(signals);
   if (phrase) rows.push(["The signer states", [phrase]]);
   if (credential.trust_list) rows.push(["Trust list", [credential.trust_list]]);
-  return facts(rows);
+  return facts([...rows, ...declaredFacts(declared)]);
+}
+
+const HOLDS = { verified: "its signature holds", failed: "its signature does not hold" };
+
+// What the manifest declares besides: identities, what may be learned from it, consents of people shown.
+function declaredFacts({ identities = [], training: uses = {}, consents = [] } = {}) {
+  const rows = identities.map(({ name, signature, trust: standing }) => [
+    "Identity", [isolated(name ?? "of a kind that is not read here"), `, ${HOLDS[signature] ?? "not looked at"}, ${trust(standing)}`],
+  ]);
+  if (Object.keys(uses).length) rows.push(["Learning from it", [training(uses)]]);
+  for (const { given, uses: for_ } of consents) rows.push(["Consent", [`given ${given}`, for_.length ? ", for " : "", isolated(for_.join(", "))]]);
+  return rows;
 }
 
 function notChecked(parts) {

@@ -34,6 +34,7 @@ document.addEventListener("drop", (event) => {
 });
 at("cancel").addEventListener("click", () => {
   asking?.abort();
+  asking = null;
   show("legend");
   announce("Cancelled.");
   at("file").focus();
@@ -99,18 +100,32 @@ function ask(wanted) {
 
 function answered(request, wanted) {
   const body = request.response;
-  if (request.status === 200 && body) {
-    asking = null;
-    set(body, wanted);
-    show("verdict");
-    announce(`${body.status}. ${body.summary}`);
-    at("summary").focus({ preventScroll: true });
-    at("verdict").scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
-    return;
-  }
+  if (request.status === 200 && body) return conclude(body, wanted);
+  if (request.status === 202 && body?.links?.self) return follow(body, request, wanted);
   const wait = request.getResponseHeader("Retry-After");
   const say = [body?.detail && `${sentence(body.detail)}`, wait && `Try again in ${wait} seconds.`].filter(Boolean).join(" ");
   fail({ title: body?.title ?? "The service gave no answer that can be read", say, id: body?.request_id, again: request.status >= 500 });
+}
+
+// A large file is looked at by a job: ask until it is done, or until something else is wanted.
+async function follow(job, request, wanted) {
+  while (job && asking === request && (job.state === "queued" || job.state === "running")) {
+    progress(job.state === "queued" ? "Waiting for its turn" : "Looking at it, which takes a while", null);
+    await new Promise((done) => setTimeout(done, 1000));
+    job = await fetched(job.links.self);
+  }
+  if (asking !== request) return;
+  if (job?.state === "done" && job.result) conclude(job.result, wanted);
+  else fail({ title: job?.problem?.title ?? "The service gave no answer that can be read", say: job?.problem?.detail ? sentence(job.problem.detail) : "", again: true });
+}
+
+function conclude(verdict, wanted) {
+  asking = null;
+  set(verdict, wanted);
+  show("verdict");
+  announce(`${verdict.status}. ${verdict.summary}`);
+  at("summary").focus({ preventScroll: true });
+  at("verdict").scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
 }
 
 function sentence(text) {

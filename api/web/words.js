@@ -181,3 +181,15 @@ export function place({ x, y, w, h }) {
 export function extent({ w, h, score }) {
   return `within ${percent(w * h)} of the picture, ${score >= 0.8 ? "clearly" : "faintly"}`;
 }
+
+const USES = { notAllowed: "not allowed", constrained: "with constraints", allowed: "allowed" };
+const PURPOSES = {
+  "c2pa.data_mining": "data mining", "c2pa.ai_inference": "AI inference", "c2pa.ai_training": "AI training",
+  "c2pa.ai_generative_training": "training generative AI", "cawg.data_mining": "data mining", "cawg.ai_inference": "AI inference",
+  "cawg.ai_training": "AI training", "cawg.ai_generative_training": "training generative AI",
+};
+
+// { "cawg.ai_training": "notAllowed" } → "AI training: not allowed"
+export function training(entries) {
+  return Object.entries(entries).map(([purpose, use]) => `${PURPOSES[purpose] ?? purpose}: ${USES[use] ?? use}`).join("; ");
+}

@@ -7,28 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from browsing import SHOWN, answered, badge, choose, page_of
-from playwright.sync_api import Page, expect
+from browsing import SHOWN, answered, badge, choose, page_of, serious
+from playwright.sync_api import expect
 
 from api import examples
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-RULES = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-
-
-def serious(page: Page) -> list[str]:
-    """What axe finds in light and in dark, beyond trifles: rule, impact, where."""
-    found = []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        found += [(scheme, one) for one in Axe().run(page, options=RULES).response["violations"]]
-    return [
-        f"{one['id']} ({one['impact']}, {scheme}): {[node['target'] for node in one['nodes']]}"
-        for scheme, one in found
-        if one["impact"] in {"serious", "critical"}
-    ]
 
 
 def test_axe_itself_finds_what_is_wrong(open_page: Any) -> None:
