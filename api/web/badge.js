@@ -83,7 +83,8 @@ STYLE.replaceSync(`
   svg { width: 0.9rem; height: 0.9rem; fill: currentColor; flex: none; }
   .problem { border-color: var(--rubric); }
   .problem svg { color: var(--rubric); }
-  .problem b { color: var(--rubric); font-weight: 600; }
+  b { font-weight: 600; }
+  .problem b { color: var(--rubric); }
   [role=dialog] { position: absolute; inset-inline-start: 0; inset-block-start: calc(100% + 0.4rem); z-index: 10; box-sizing: border-box; width: min(22rem, calc(100vw - 2rem)); padding: 0.9rem 1rem; color: var(--ink); background: var(--paper); border: 1px solid var(--rule); border-radius: 0.5rem; box-shadow: 0 0.4rem 1.5rem #0003; text-align: start; }
   [hidden] { display: none; }
   p, dt, dd, span { unicode-bidi: plaintext; }
@@ -174,7 +175,9 @@ class ColophonBadge extends HTMLElement {
     const say = { ...WORDS.en, ...WORDS[tongue] };
     const problem = PROBLEMS.includes(item.status);
     this.pin = made("button", { type: "button", "aria-haspopup": "dialog", "aria-expanded": "false", class: problem ? "problem" : "" });
-    this.pin.append(leaf(), made("span", { lang: tongue }, say.pin), ...(problem ? [made("b", { lang: tongue }, say.problem)] : []));
+    const ai = { wholly: say.ai, partly: say.partly }[item.disclosure?.ai]; // to be told at first sight (EU AI Act, art. 50)
+    const loud = [ai, problem && say.problem].filter(Boolean).map((text) => made("b", { lang: tongue }, text));
+    this.pin.append(leaf(), made("span", { lang: tongue }, say.pin), ...loud);
     this.panel = made("div", { role: "dialog", "aria-label": say.pin, lang: tongue, tabindex: "-1", hidden: "" });
     this.panel.append(made("p", { class: "say" }, say[item.status]));
     const facts = made("dl");

@@ -39,14 +39,18 @@ def badge(one: str) -> str:
     return f'<p><colophon-badge asset="{one}"></colophon-badge></p>'
 
 
-def page_of(open_page: Any, badges: str, *, lang: str = "en", direction: str = "ltr", **options: Any) -> tuple[Page, list[str]]:
+def page_of(
+    open_page: Any, badges: str, *, lang: str = "en", direction: str = "ltr", more: Any = None, **options: Any
+) -> tuple[Page, list[str]]:
     """A page of somebody else with badges on it; statuses are ours: the id is the status. Returns the requests too."""
     asked: list[str] = []
 
     def answer(route: Route) -> None:
         asked.append(route.request.url)
         ids = route.request.url.split("ids=")[1].split(",")
-        items = [{"id": one, "status": one.split("-")[0], **(ITEM if one.split("-")[0] in SHOWN else {})} for one in ids]
+        items = [
+            {"id": one, "status": one.split("-")[0], **(ITEM | (more or {}) if one.split("-")[0] in SHOWN else {})} for one in ids
+        ]
         route.fulfill(body=json.dumps({"items": items}), content_type="application/json")
 
     page: Page = open_page("/healthz", **options)

@@ -63,6 +63,21 @@ def test_every_status_in_every_language(open_page: Any, lang: str) -> None:
     assert len(said) == len(SHOWN)
 
 
+@pytest.mark.parametrize(
+    ("ai", "lang", "words"), [("wholly", "en", "made wholly with AI"), ("partly", "de", "teilweise mit KI erzeugt")]
+)
+def test_what_was_generated_is_said_on_the_pin_itself(open_page: Any, ai: str, lang: str, words: str) -> None:
+    page, _ = page_of(open_page, badge("trusted"), lang=lang, more={"disclosure": {"ai": ai, "say": "…", "law": "…"}})
+    expect(page.get_by_role("button")).to_contain_text(words)
+
+
+def test_a_review_is_told_as_text(open_page: Any) -> None:
+    note = {"decision": "upheld", "say": "<i>The desk asked.</i>", "at": "2026-11-21T00:00:00Z"}
+    page, _ = page_of(open_page, badge("altered"), more={"review": note})
+    page.get_by_role("button").click()
+    expect(page.get_by_role("dialog")).to_contain_text("<i>The desk asked.</i>")
+
+
 def test_by_keyboard_alone(open_page: Any) -> None:
     page, _ = page_of(open_page, badge("trusted") + "<button>after</button>")
     pin = page.get_by_role("button", name="Content Credentials")

@@ -95,7 +95,7 @@ def test_an_altered_copy(open_page: Any, files: Files, shoot: Any) -> None:
 
 
 def test_the_frame_lies_on_what_was_pasted(open_page: Any, files: Files) -> None:
-    page = open_page()
+    page = open_page(reduced_motion="reduce")  # the page scrolls to its verdict: not between two measurements
     choose(page, files["pasted"])
     expect(page.locator("#plates .box")).to_have_count(1)
     stage, box = (page.locator(f"#plates .{name}").bounding_box() for name in ("stage", "box"))
