@@ -223,18 +223,20 @@ def _carry_sound(request: SignRequest, media_type: str, scratch: Path, studio: S
     if request.mark not in (AUTO, NONE, alg):
         raise UnsupportedMediaError(str(request.source), f"{media_type} cannot hold a mark {request.mark}")
     notes: tuple[str, ...] = ()
+    workers = studio.desk.workers
+    seconds = hearing.patience(workers.run(tasks.dimensions, str(request.source))[2])
     if request.mark != NONE:
         mark_id = studio.new_mark_id()
         marked = str(scratch.with_suffix(".marked"))
         job = hearing.SoundJob(str(request.source), marked, mark_id, studio.mark_key, request.strength)
         try:
-            view = studio.desk.workers.run(hearing.prepare_sound, job)
+            view = workers.start_within(seconds, hearing.prepare_sound, job).result()
             return Carrier(Path(marked), media_type, binding(alg, mark_id), True, view, hearing.note_on_length(view.duration_ms))
         except (CarrierTooSmallError, UnmarkableError, UnsupportedMediaError) as error:
             if request.mark != AUTO:
                 raise
             notes = (hearing.why_unmarked(error),)
-    view = studio.desk.workers.run(hearing.hear, str(request.source))
+    view = workers.start_within(seconds, hearing.hear, str(request.source)).result()
     return Carrier(request.source, media_type, None, False, view, notes)
 
 

@@ -18,6 +18,8 @@ from watermark.errors import CarrierTooSmallError
 _FIRMER = (1.0, 1.4, 2.0)
 _DEFAULT_DB = 0.85
 _SHORT_S = 10.0
+_SEARCHED_S = 600.0  # of all keys together: a full search runs at some forty times real time
+_MOST_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class SoundFacts:
     generator: None = None
 
 
+def patience(duration_ms: int | None) -> float:
+    """Seconds that work on a recording may take: a minute, and one for each twenty of its own, up to a quarter of an hour."""
+    return min(60 + (duration_ms or 0) / 20_000, _MOST_S)
+
+
 def read_sound(path: str, keys: Sequence[bytes]) -> SoundFacts:
     """Look for a mark in the first sound track of a file, and where in time it is.
 
@@ -50,7 +57,7 @@ def read_sound(path: str, keys: Sequence[bytes]) -> SoundFacts:
         DamagedMediaError, UnsupportedMediaError: it cannot be decoded, or has no sound.
     """
     with media_errors(path):
-        detection = sound_files.detect_file(Path(path), keys, locate=True)
+        detection = sound_files.detect_file(Path(path), keys, locate=True, search_s=_SEARCHED_S / max(1, len(keys)))
     return SoundFacts(dimensions(path)[2], detection)
 
 

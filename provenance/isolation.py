@@ -55,6 +55,10 @@ class Workers:
         """Begin a task; collect it with `.result()`. Starting several before collecting runs them side by side."""
         return Pending(self, task, args, kwargs)
 
+    def start_within(self, seconds: float, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Pending[T]:
+        """Begin a task that may take longer than others, as a long recording does; never shorter than the budget."""
+        return Pending(self, task, args, kwargs, seconds)
+
     def run(self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a task to its end.
 
@@ -74,12 +78,13 @@ class Workers:
         """End the workers at once: whatever still runs was abandoned by its caller."""
         _end(self._pool)
 
-    def schedule(self, task: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, ProcessPool]:
+    def schedule(self, task: Callable[..., Any], args: Any, kwargs: Any, seconds: float = 0.0) -> tuple[Any, ProcessPool]:
         """Hand a task to the pool; returns its future and the pool that took it."""
+        limit = max(seconds, self._budget.seconds)
         for _ in range(2):
             pool = self._pool
             try:
-                return pool.schedule(task, args=list(args), kwargs=dict(kwargs), timeout=self._budget.seconds), pool
+                return pool.schedule(task, args=list(args), kwargs=dict(kwargs), timeout=limit), pool
             except RuntimeError:  # it broke since
                 self.renew(pool)
         raise UnavailableError("the workers")
@@ -106,10 +111,10 @@ class Workers:
 class Pending(Generic[T]):
     """A task under way."""
 
-    def __init__(self, workers: Workers, task: Callable[..., T], args: Any, kwargs: Any) -> None:
-        self._workers, self._task, self._arguments = workers, task, (args, kwargs)
+    def __init__(self, workers: Workers, task: Callable[..., T], args: Any, kwargs: Any, seconds: float = 0.0) -> None:
+        self._workers, self._task, self._arguments = workers, task, (args, kwargs, seconds)
         self._what = getattr(task, "__name__", "task").replace("_", " ")
-        self._future, self._pool = workers.schedule(task, args, kwargs)
+        self._future, self._pool = workers.schedule(task, args, kwargs, seconds)
 
     def result(self) -> T:
         """Wait for the task's value; its own error, or BudgetError, comes out of here."""

@@ -111,6 +111,9 @@ def verify(
             undecided.add("mark")
         except (DamagedMediaError, UnsupportedMediaError) as error:
             not_checked.append(f"mark ({error.why})")
+    if isinstance(facts, hearing.SoundFacts) and facts.detection.skimmed_s:
+        minutes = facts.detection.skimmed_s / 60
+        not_checked.append(f"mark (changes of speed in the last {minutes:.0f} minutes: too much to search)")
 
     evidence = Evidence(
         asset=_facts_of(seen, facts),
@@ -241,7 +244,8 @@ def _follow(
     compared = None
     content = Content.UNCHECKED
     if reference is not None and asset.reference_media_type == soundfit.MEDIA_TYPE:
-        compared = desk.workers.run(hearing.compare_sound, str(path), reference, speed)
+        seconds = hearing.patience(asset.duration_ms)
+        compared = desk.workers.start_within(seconds, hearing.compare_sound, str(path), reference, speed).result()
         content = Content(compared.agreement)
     elif reference is not None and asset.width and asset.height:
         compared = desk.workers.run(tasks.compare, str(path), reference, (asset.width, asset.height), hint, pictures)
@@ -280,7 +284,8 @@ def look(name: str, media_type: str | None, desk: Desk) -> Pending[tasks.PixelFa
     if media_type in MARKABLE:
         return desk.workers.start(tasks.read_pixels, name, desk.mark_keys)
     if media_type in AUDIBLE:
-        return desk.workers.start(hearing.read_sound, name, desk.mark_keys)
+        duration_ms = desk.workers.run(tasks.dimensions, name)[2]
+        return desk.workers.start_within(hearing.patience(duration_ms), hearing.read_sound, name, desk.mark_keys)
     return None
 
 

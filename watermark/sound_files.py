@@ -5,6 +5,7 @@ Streams at constant memory. The new file is written beside its place and renamed
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -97,20 +98,21 @@ def mark_file(
         part.unlink(missing_ok=True)
 
 
-def detect_file(path: Path, keys: Sequence[bytes], *, locate: bool = False) -> AudioDetection:
+def detect_file(path: Path, keys: Sequence[bytes], *, locate: bool = False, search_s: float = math.inf) -> AudioDetection:
     """Look for a mark in the first sound track of a file; reading stops when one is found.
 
     Args:
         path: WAV, FLAC, MP3, M4A, OGG, Opus, AAC; sound in MP4, MOV, MKV and WebM too.
         keys: Tried in order.
         locate: Read on to the end, or once more, and give the spans that carry the mark.
+        search_s: Seconds in which changes of speed are looked for, see `Detector`.
     Raises:
         MediaDecodeError: the file does not decode.
         UnsupportedError: no sound in it.
     """
     with opened(path) as container:
         stream = sound_stream(container, path)
-        detector = Detector(RATE, stream.channels, keys)
+        detector = Detector(RATE, stream.channels, keys, search_s=search_s)
         for block in decoded(container, stream, RATE):
             if detector.feed(block):
                 break

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.sound.conftest import RATE, music
 from watermark.sound import resample, sync
+from watermark.sound.detect import Detector
+from watermark.sound.embed import embed
 from watermark.sound.layout import BANDS, PERIOD, layout
 
 KEY = b"pose"
@@ -93,3 +96,20 @@ def test_streaming_gives_what_the_whole_gives(sizes: list[int]) -> None:
     whole = resample.to_analysis(sound, 48_000)
     streamed = np.concatenate([*parts, resampler.flush()], axis=1).T[: len(whole)]
     assert np.allclose(streamed, whole, atol=1e-5)
+
+
+def test_what_is_only_skimmed_is_counted_and_still_found_unchanged() -> None:
+    """Twenty seconds are searched, the rest is looked at for an unchanged mark alone."""
+    plain = music(60, seed=77)
+    marked = np.concatenate([plain[: 25 * RATE], embed(music(30, seed=78), RATE, 5, key=KEY)])
+    skimming = Detector(RATE, 1, [KEY], search_s=20)
+    skimming.feed(plain)
+    answer = skimming.finish()
+    assert not answer.found
+    assert answer.skimmed_s == pytest.approx(19.2)  # two windows were searched, the third was not
+    again = Detector(RATE, 1, [KEY], search_s=20)
+    again.feed(marked)
+    assert again.finish().mark_id == 5
+    whole = Detector(RATE, 1, [KEY])
+    whole.feed(plain[: 20 * RATE])
+    assert whole.finish().skimmed_s == 0

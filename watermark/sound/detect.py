@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -109,11 +110,12 @@ class Detector:
     and once a window from then on, over all that was heard; changes of speed, tempo and pitch window by window.
     """
 
-    def __init__(self, rate: int, channels: int, keys: Sequence[bytes]) -> None:
+    def __init__(self, rate: int, channels: int, keys: Sequence[bytes], *, search_s: float = math.inf) -> None:
         """Args:
             rate: Samples per second, 8,000–384,000.
             channels: 1 or more.
             keys: Tried in order.
+            search_s: Seconds in which changes of speed are looked for; in the rest only an unchanged mark is, at little cost.
         Raises:
             UnsupportedError: a rate outside the range.
         """
@@ -128,6 +130,8 @@ class Detector:
         self._attempts = 0
         self._rate = rate
         self._audible = 0
+        self._left = search_s
+        self._skimmed = 0.0
 
     def feed(self, block: NDArray[np.float32]) -> bool:
         """Take samples of shape (N, channels), full scale ±1; return True once a mark is found and the rest is not needed."""
@@ -144,7 +148,11 @@ class Detector:
             self._look()
         if self.found is None:
             self._last_look()
-        return replace(self.found.answer() if self.found else NOTHING, heard_s=round(self._audible / self._rate, 3))
+        return replace(
+            self.found.answer() if self.found else NOTHING,
+            heard_s=round(self._audible / self._rate, 3),
+            skimmed_s=0.0 if self.found else round(self._skimmed, 1),
+        )
 
     def _look(self) -> None:
         while self.found is None:
@@ -176,8 +184,12 @@ class Detector:
         known = 0 if new is None else len(window) - new  # rows that an earlier window brought already
         self._folded += np.roll(Run(plain.pairs[known:]).fold(1.0), (start + known) % PERIOD, axis=0)
         self._unchanged(self._folded, _PILOT_LEAST)
-        if self.found is None:
+        seconds = (len(window) - known) / HOPS_PER_SECOND
+        if self.found is None and self._left > 0:
+            self._left -= seconds
             self._changed(window, plain, start)
+        elif self.found is None:
+            self._skimmed += seconds
 
     def _unchanged(self, fold: Real, least: float) -> None:
         for key_index, key in enumerate(self._keys):

@@ -34,6 +34,7 @@ class AudioDetection(Detection):
         offset_s: Where in the copy the first whole tile begins, 0–4.8 s (of the copy's time); None where nothing was found.
         spans: Spans that carry the mark and gaps, in order, without holes; empty where they were not asked for.
         heard_s: Seconds that were listened to and are not silent.
+        skimmed_s: Seconds in which only a mark of unchanged speed was looked for, because there was too much to search.
     """
 
     speed: float | None = None
@@ -41,6 +42,7 @@ class AudioDetection(Detection):
     offset_s: float | None = None
     spans: tuple[Span, ...] = ()
     heard_s: float = 0.0
+    skimmed_s: float = 0.0
 
     @property
     def too_short(self) -> bool:
