@@ -5,11 +5,11 @@ import { moment } from "./words.js";
 
 // survival: what GET …/survival answers
 export function survived({ ladder, measured_at: at, passed, of, steps }) {
-  const failed = steps.filter((step) => !step.found).map((step) => step.name);
+  const failed = steps.filter((step) => !step.found).map((step) => step.title);
   const say = `Its mark was read after ${passed} of ${of} steps of the ladder ${ladder}${failed.length ? `; not after: ${failed.join(", ")}` : ""}.`;
   const head = element("tr", {}, ...["Step", "Mark", "Bit errors"].map((name) => element("th", { scope: "col" }, name)));
   const rows = steps.map((step) =>
-    element("tr", { className: step.found ? "" : "lost" }, element("th", { scope: "row" }, step.name), element("td", {}, step.found ? "read" : "not read"), element("td", {}, step.bit_errors === null ? "" : String(step.bit_errors))),
+    element("tr", { className: step.found ? "" : "lost" }, element("th", { scope: "row" }, step.title), element("td", {}, step.found ? "read" : "not read"), element("td", {}, step.bit_errors === null ? "" : String(step.bit_errors))),
   );
   const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
   const details = element("details", {}, element("summary", {}, "Step by step"), table);

@@ -134,6 +134,7 @@ def table(rows: list[Row]) -> str:
 
     goal = "pasted, cloned, removed or painted, 2 % and 5 % of the area, then 1080 px and JPEG 75: found (goal ≥ 95 %)"
     rest = tuple(case for case in cases.EDITS if case != "captioned")
+    line("pictures", lambda of: str(len(of)) if of else "", table="foreign", case="none")
     line("honest handling, 57 kinds: copies with a region (goal ≤ 1 %)", _wrong, table="honest")
     line("… copies called foreign", _wrong, table="foreign")
     line(goal, _right, table="edit", chain="social", case=GOAL_EDITS)

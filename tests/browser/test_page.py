@@ -193,6 +193,20 @@ def test_everything_is_reached_by_keyboard(open_page: Any, files: Files) -> None
     assert json.loads(page.locator("#raw").text_content() or "")["status"] == "recovered"
 
 
+def test_what_its_mark_survives_is_a_table(open_page: Any, files: Files) -> None:
+    page = open_page()
+    answered(page, examples.VERDICTS["recovered"]["value"])
+    asset = examples.ASSET | {"links": examples.ASSET["links"] | {"survival": "/api/v1/assets/x/survival"}}
+    page.route("**/api/v1/assets/*", lambda route: route.fulfill(json=asset))
+    page.route("**/api/v1/assets/*/survival", lambda route: route.fulfill(json=examples.SURVIVAL))
+    choose(page, files["plain"])
+    told = page.locator("#survival")
+    expect(told).to_contain_text("read after 1 of 2 steps of the ladder image-2026; not after: cut to 10 % of the area.")
+    told.get_by_text("Step by step").click()
+    expect(told.get_by_role("row")).to_have_count(3)
+    expect(told.locator(".lost")).to_contain_text("not read")
+
+
 def test_a_file_is_named_by_its_digest(open_page: Any, files: Files) -> None:
     page = open_page()
     page.get_by_label("or name one").fill(hashlib.sha256(files["signed"].read_bytes()).hexdigest())
