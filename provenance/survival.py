@@ -14,7 +14,11 @@ from provenance.desk import Desk
 from provenance.errors import InputError, UnsupportedMediaError
 from provenance.soft_binding import binding
 from provenance.trials import Medium, Trial
+from provenance.trials_sound import SOUND
 from provenance.verdict import iso
+
+MEDIA: Mapping[str, Medium] = {**trials.MEDIA, "audio": SOUND}
+"""How each medium is tried, by the first half of a media type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ def survive(
 
 def medium_of(path: Path, media_type: str | None) -> Medium:
     """How a file of that type is tried. Raises UnsupportedMediaError."""
-    found = trials.MEDIA.get((media_type or "").partition("/")[0])
+    found = MEDIA.get((media_type or "").partition("/")[0])
     if found is None:
         raise UnsupportedMediaError(str(path), f"no ladder for {media_type or 'files of an unknown kind'}")
     return found
