@@ -49,7 +49,7 @@ def test_another_key_reads_nothing(folder: Path) -> None:
 
 def test_of_a_long_recording_the_beginning_is_tried(tmp_path: Path) -> None:
     low = music(5, 8_000, 1, seed=42)
-    start_sound(str(write_wav(tmp_path / "long.wav", np.tile(low, (30, 1)), 16)), str(tmp_path), KEYS, 1)
+    start_sound(str(write_wav(tmp_path / "long.wav", np.tile(low, (40, 1)), 16)), str(tmp_path), KEYS, 1)
     with np.load(tmp_path / "samples.npz") as kept:
         assert len(kept["samples"]) == MOST_S * RATE  # the file says so, whatever was put into it
 
