@@ -16,6 +16,7 @@ WEAKEST, STRONGEST = 1.25, 1.99
 """RMS change of luma in code values: 46.0 and, with the rounding to whole levels, 42.05 dB."""
 TARGET = 16.0
 """Score wanted under the worst treatment, in standard deviations; reading fails at about 12."""
+MOST_RAISED = 2.0
 CUT, CUT_TARGET = 0.32, 14.0
 """Side of the smallest cut, of nine places, and the score wanted of the worst."""
 
@@ -23,7 +24,8 @@ CUT, CUT_TARGET = 0.32, 14.0
 def choose(luma: Real, mark: Real, layout: Lattice, word: NDArray[np.uint8], mark_id: int) -> float:
     """Return the strength for a picture.
 
-    Two strengths are tried and the score is taken to be linear between them, which it nearly is.
+    Two strengths are tried and the score is taken to be linear between them, which it nearly is. On white pages half of the
+    mark is clipped away: there both are raised until what is left has their strength.
 
     Args:
         luma: Shape (H, W), 0–255, canonical resolution.
@@ -32,13 +34,23 @@ def choose(luma: Real, mark: Real, layout: Lattice, word: NDArray[np.uint8], mar
         word: Shape (640,), the code word that the mark carries.
         mark_id: Its id.
     Returns:
-        RMS change of luma, between `WEAKEST` and `STRONGEST`.
+        Factor of the mark: its RMS before clipping; after it, between `WEAKEST` and `STRONGEST`.
     """
-    low, high = (_worst(luma, strength * mark, layout, word, mark_id) for strength in (WEAKEST, STRONGEST))
+    weakest, strongest = (wanted * _clipping(luma, wanted * mark) for wanted in (WEAKEST, STRONGEST))
+    low, high = (_worst(luma, strength * mark, layout, word, mark_id) for strength in (weakest, strongest))
     if high <= max(low, TARGET):
-        return STRONGEST
+        return strongest
     share = (TARGET - low) / (high - low)
-    return float(WEAKEST + np.clip(share, 0, 1) * (STRONGEST - WEAKEST))
+    return float(weakest + np.clip(share, 0, 1) * (strongest - weakest))
+
+
+def _clipping(luma: Real, mark: Real) -> float:
+    """By what factor a mark must grow for its RMS to be the same after clipping to 0–255, at most `MOST_RAISED`."""
+    wanted, factor = float(np.sqrt((mark**2).mean())), 1.0
+    for _ in range(4):
+        left = np.clip(luma + factor * mark, 0, 255) - luma
+        factor = min(MOST_RAISED, factor * wanted / max(float(np.sqrt((left**2).mean())), 1e-6))
+    return factor
 
 
 def _worst(luma: Real, mark: Real, layout: Lattice, word: NDArray[np.uint8], mark_id: int) -> float:
