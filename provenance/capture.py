@@ -212,7 +212,7 @@ def carry(request: SignRequest, media_type: str, scratch: Path, studio: Studio) 
             return Carrier(request.source, media_type, None, False, _view(request.source, studio), notes)
         view = studio.desk.workers.run(tasks.prepare, job)
     bound = binding(alg, job.mark_id) if job.mark_id is not None else None
-    return Carrier(Path(job.destination), media_type, bound, bound is not None, view, notes)
+    return Carrier(Path(job.destination), media_type, bound, bound is not None, view, (*notes, *view.notes))
 
 
 def _carry_sound(request: SignRequest, media_type: str, scratch: Path, studio: Studio) -> Carrier:

@@ -25,7 +25,7 @@ from provenance import fit as fitting
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.errors import DamagedMediaError, InputError, OutputError, SigningError, UnmarkableError, UnsupportedMediaError
 from provenance.verdict import Change
-from watermark import engines, imwatermark, media
+from watermark import engines, holding, imwatermark, media
 from watermark.detection import Detection
 from watermark.errors import MediaDecodeError, UnsupportedError
 
@@ -128,6 +128,7 @@ class Prepared:
     steps_ms: Mapping[str, float]
     reference_media_type: str = "image/webp"
     duration_ms: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,13 +270,28 @@ def prepare(job: MarkJob) -> Prepared:
         _encode(picture, picture.pixels, job, 1.0)
         after = before
     else:
-        after = engines.get(job.alg).embed(before, job.mark_id, key=job.key, strength=job.strength)
+        after = _engine(job.alg).embed(before, job.mark_id, key=job.key, strength=job.strength)
         clock.lap("mark")
         _encode_readably(picture, media.transfer(picture, before, after), job, job.mark_id)
     clock.lap("encode")
     prepared = _copies(after)
     clock.lap("reference")
-    return replace(prepared, steps_ms=clock.laps)
+    return replace(prepared, steps_ms=clock.laps, notes=_weaknesses(after, job))
+
+
+def _engine(alg: str) -> engines.Engine:
+    """An engine by name; those of invisible-watermark mark where they are asked for, and are never looked for."""
+    peers: list[engines.Engine] = []
+    imwatermark.plug_in(peers.append)
+    return next((peer for peer in peers if peer.alg == alg), None) or engines.get(alg)
+
+
+def _weaknesses(marked: Rgb, job: MarkJob) -> tuple[str, ...]:
+    """What the signer should know of a mark of ours that is not going to last."""
+    if job.mark_id is None or job.alg != engines.default("image").alg:
+        return ()
+    lost = holding.lost_after(marked, job.mark_id, key=job.key)
+    return (f"this picture cannot hold a mark that survives {' or '.join(lost)}",) if lost else ()
 
 
 def view(path: str) -> Prepared:
@@ -340,8 +356,8 @@ def _encode(picture: media.Picture, pixels: Any, job: MarkJob, fineness: float) 
 def _encode_readably(picture: media.Picture, pixels: Any, job: MarkJob, mark_id: int) -> None:
     for fineness in _FINENESS:
         _encode(picture, pixels, job, fineness)
-        read = engines.get(job.alg).detect(_load(job.destination), keys=(job.key,))
-        if read.mark_id == mark_id and read.p_false <= _SURE:
+        read = _engine(job.alg).detect(_load(job.destination), keys=(job.key,))
+        if read.mark_id == mark_id and (read.p_false <= _SURE or job.alg != engines.default("image").alg):
             return
     raise UnmarkableError(job.source, "its quality is too low to hold a mark that can be read back")
 
