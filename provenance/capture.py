@@ -21,9 +21,9 @@ from keys import policy
 from keys.errors import SigningRefusedError
 from keys.policy import CAPTURE_CODE, CONSENT, MEDIA_TYPE, SOURCE_TYPE, Statement
 from keys.signer import key_name
-from provenance import appraisal, hearing, tasks
+from provenance import appraisal, hearing, tasks, viewing
 from provenance.actions import SOURCE_TYPES
-from provenance.claim import GENERATOR, THUMBNAIL, captured
+from provenance.claim import GENERATOR, THUMBNAIL, captured, further
 from provenance.credential import Credential, SoftBinding
 from provenance.declared import Consent, stated, training
 from provenance.desk import Studio
@@ -39,6 +39,7 @@ from watermark import engines
 from watermark.errors import CarrierTooSmallError
 from watermark.media import MARKABLE
 from watermark.sound_files import WRITABLE as SOUNDS
+from watermark.video_files import WRITABLE as FILMS
 
 AUTO, NONE = "auto", "none"
 
@@ -121,6 +122,11 @@ class Carrier:
     marked_now: bool
     view: tasks.Prepared | None  # None: nothing is kept of it
     notes: tuple[str, ...] = ()
+    also: tuple[SoftBinding, ...] = ()  # the same id under other algorithms: in the sound of a film, in its stills
+
+    @property
+    def bindings(self) -> tuple[SoftBinding, ...]:
+        return (self.binding, *self.also) if self.binding else ()
 
     @property
     def thumbnail(self) -> bytes | None:
@@ -150,7 +156,7 @@ def sign(request: SignRequest, studio: Studio, *, at: datetime) -> Signed:
             at=at,
             binding=carrier.binding,
             thumbnail=carrier.thumbnail is not None,
-            also=_declarations(request),
+            also=[*(further(bound) for bound in carrier.also), *_declarations(request)],
         )
         return finish(
             carrier,
@@ -180,6 +186,8 @@ def carry(request: SignRequest, media_type: str, scratch: Path, studio: Studio) 
     wanted = request.mark != NONE
     if media_type in SOUNDS:
         return _carry_sound(request, media_type, scratch, studio)
+    if media_type in FILMS:
+        return _carry_film(request, media_type, scratch, studio)
     if media_type not in MARKABLE:
         if request.mark not in (AUTO, NONE):
             raise UnsupportedMediaError(str(request.source), f"{media_type} cannot be marked yet")
@@ -237,6 +245,36 @@ def _carry_sound(request: SignRequest, media_type: str, scratch: Path, studio: S
                 raise
             notes = (hearing.why_unmarked(error),)
     view = workers.start_within(seconds, hearing.hear, str(request.source)).result()
+    return Carrier(request.source, media_type, None, False, view, notes)
+
+
+def _carry_film(request: SignRequest, media_type: str, scratch: Path, studio: Studio) -> Carrier:
+    """The same for a film: one id in its frames, which read as pictures too, and in its sound."""
+    if request.redact:
+        raise UnsupportedMediaError(str(request.source), f"nothing can be redacted from {media_type} yet")
+    alg = engines.default("video").alg
+    if request.mark not in (AUTO, NONE, alg):
+        raise UnsupportedMediaError(str(request.source), f"{media_type} cannot hold a mark {request.mark}")
+    workers, notes = studio.desk.workers, tuple[str, ...]()
+    length_ms = workers.run(tasks.dimensions, str(request.source))[2] or 0
+    seconds = viewing.time_for(length_ms)
+    if request.mark != NONE:
+        mark_id = studio.new_mark_id()
+        marked = str(scratch.with_suffix(".marked"))
+        job = viewing.FilmJob(str(request.source), marked, mark_id, studio.mark_key, request.strength)
+        try:
+            film = workers.start_within(seconds, viewing.prepare_film, job).result()
+            media_of = ("image", "audio") if film.sound else ("image",)
+            also = tuple(binding(engines.default(medium).alg, mark_id) for medium in media_of)
+            return Carrier(Path(marked), media_type, binding(alg, mark_id), True, film.view, film.notes, also)
+        except (CarrierTooSmallError, UnmarkableError, UnsupportedMediaError) as error:
+            if request.mark != AUTO:
+                raise
+            notes = (viewing.why_unmarked(error),)
+    try:
+        view = workers.start_within(seconds, viewing.view_film, str(request.source)).result()
+    except UnsupportedMediaError:  # sound alone, in a container for films
+        view = workers.run(hearing.hear, str(request.source))
     return Carrier(request.source, media_type, None, False, view, notes)
 
 
@@ -308,7 +346,7 @@ def finish(
         parent_asset_id=parent_asset_id,
         kin=kin,
         ingredients=tuple(Ingredient(*edge) for edge in credential.edges()),
-        bindings=(Binding(carrier.binding.alg, carrier.binding.value),) if carrier.binding else (),
+        bindings=tuple(Binding(bound.alg, bound.value) for bound in carrier.bindings),
         reference=carrier.view.reference if carrier.view else None,
         reference_media_type=carrier.view.reference_media_type if carrier.view else None,
         fingerprint=carrier.view.code if carrier.view else None,

@@ -68,6 +68,12 @@ def captured(
     return definition
 
 
+def further(binding: SoftBinding) -> dict[str, Any]:
+    """An assertion of the same mark under another algorithm: in the sound of a film, or as one of its stills reads."""
+    block = {"scope": {}, "value": binding.value}
+    return {"label": SOFT_BINDING, "created": True, "data": {"alg": binding.alg, "blocks": [block]}}
+
+
 def edited(
     *,
     title: str,
@@ -118,8 +124,7 @@ def _definition(
     if binding is not None:
         if mark_now:
             steps = [*steps, {"action": actions.MARKED, "parameters": {"org.colophon.softBinding": _BINDING_URI}}]
-        block = {"scope": {}, "value": binding.value}
-        assertions.append({"label": SOFT_BINDING, "created": True, "data": {"alg": binding.alg, "blocks": [block]}})
+        assertions.append(further(binding))
     assertions.append({"label": "c2pa.actions.v2", "created": True, "data": {"actions": steps, "allActionsIncluded": True}})
     definition: dict[str, Any] = {"title": title, "claim_generator_info": [GENERATOR], "assertions": assertions}
     if thumbnail:

@@ -15,9 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from provenance import actions, hearing, tasks
+from provenance import actions, hearing, tasks, viewing
 from provenance.capture import AUTO, NONE, Carrier, Signed, SignRequest, carry, finish, placing, signable
-from provenance.claim import Input, edited
+from provenance.claim import Input, edited, further
 from provenance.credential import Credential, Remote, SoftBinding, Unreadable
 from provenance.desk import Studio
 from provenance.errors import BudgetError, DamagedMediaError, InputError, UnsupportedMediaError
@@ -27,6 +27,7 @@ from provenance.store.records import Kin
 from provenance.verify import look
 from watermark.media import MARKABLE
 from watermark.sound_files import WRITABLE as SOUNDS
+from watermark.video_files import WRITABLE as FILMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def edit(request: EditRequest, studio: Studio, *, at: datetime) -> Signed:
             renewed=carrier.marked_now,
             thumbnail=carrier.thumbnail is not None,
             components=placed,
-            assertions=request.assertions,
+            assertions=(*(further(bound) for bound in carrier.also), *request.assertions),
         )
         return finish(
             carrier,
@@ -127,9 +128,9 @@ def _made_from(path: Path, named: Input, request: EditRequest, studio: Studio) -
 def _carrier(request: EditRequest, media_type: str, parent: Credential | None, scratch: Path, studio: Studio) -> Carrier:
     kept = _kept_mark(request, media_type, parent, studio)
     if kept is not None and not request.redact:
-        small = hearing.hear if media_type in SOUNDS else tasks.view
+        small = hearing.hear if media_type in SOUNDS else viewing.view_film if media_type in FILMS else tasks.view
         view = studio.desk.workers.run(small, str(request.edited))
-        return Carrier(request.edited, media_type, kept, False, view)
+        return Carrier(request.edited, media_type, kept, False, view, also=_also(kept, parent))
     ask = SignRequest(
         request.edited,
         request.destination,
@@ -137,12 +138,18 @@ def _carrier(request: EditRequest, media_type: str, parent: Credential | None, s
         redact=request.redact,
     )
     carrier = carry(ask, media_type, scratch, studio)
-    return carrier if kept is None else replace(carrier, binding=kept)
+    return carrier if kept is None else replace(carrier, binding=kept, also=_also(kept, parent))
+
+
+def _also(kept: SoftBinding, parent: Credential | None) -> tuple[SoftBinding, ...]:
+    """The same id under the parent's other algorithms: a film's sound is kept with its picture."""
+    claimed = parent.manifest.bindings if parent else ()
+    return tuple(one for one in claimed if one.value == kept.value and one != kept)
 
 
 def _kept_mark(request: EditRequest, media_type: str, parent: Credential | None, studio: Studio) -> SoftBinding | None:
     """The parent's mark, if the edited content still carries it."""
-    if request.mark == NONE or parent is None or media_type not in MARKABLE | SOUNDS or not parent.manifest.bindings:
+    if request.mark == NONE or parent is None or media_type not in MARKABLE | SOUNDS | FILMS or not parent.manifest.bindings:
         return None
     looking = look(str(request.edited), media_type, studio.desk)
     if looking is None:

@@ -186,7 +186,7 @@ def _mark(layers: Layers, evidence: Evidence) -> Iterator[tuple[str, str]]:
         else:
             yield "mark.absent", "No invisible mark of ours was found."
         if evidence.mark.too_short:
-            yield "mark.short", "There is too little sound in this file to hold a mark."
+            yield "mark.short", "This file is too short, or too silent, to hold a mark."
     gaps = [span for span in evidence.mark.spans if not span.marked and span.end_s - span.start_s >= _GAP_S]
     if gaps:
         where = ", ".join(f"{span.start_s:.1f}–{span.end_s:.1f} s" for span in gaps[:5])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from provenance import appraisal, hearing, soundfit, tasks
+from provenance import appraisal, filmfit, hearing, soundfit, tasks, viewing
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.desk import Desk
 from provenance.errors import BudgetError, DamagedMediaError, InputError, StoreError, UnsupportedMediaError
@@ -24,15 +24,17 @@ from provenance.soft_binding import binding
 from provenance.status import Content
 from provenance.store.registry import AssetRecord, Registry
 from provenance.verdict import AssetFacts, PoseFacts, Source, SpanFacts, Verdict
+from watermark.film import VideoDetection
 from watermark.media import MARKABLE
 from watermark.sound.detection import AudioDetection
 from watermark.sound_files import READABLE as AUDIBLE
+from watermark.video_files import WRITABLE as FILMS
 
 # Followed no further: each costs a comparison, and an asset has few doubles.
 _MAX_CANDIDATES = 4
 
 
-Facts = tasks.PixelFacts | hearing.SoundFacts
+Facts = tasks.PixelFacts | hearing.SoundFacts | viewing.FilmFacts
 """What the content of a file said."""
 
 
@@ -162,7 +164,6 @@ def leads(evidence: Evidence, facts: Facts | None, desk: Desk, *, everything: bo
 def follow(path: Path, found: Iterable[Lead], facts: Facts | None, desk: Desk, *, pictures: bool) -> tuple[Followed, ...]:
     """Read each lead's registered credential and compare its reference; best fit first."""
     transform = facts.detection.transform if facts else None
-    speed = facts.detection.speed if isinstance(facts, hearing.SoundFacts) else None
     followed = []
     for lead in list(found)[:_MAX_CANDIDATES]:
         asset = lead.asset
@@ -170,7 +171,7 @@ def follow(path: Path, found: Iterable[Lead], facts: Facts | None, desk: Desk, *
         if transform is not None and asset.width and asset.height:
             a, b, _, c, d, _ = transform.against(asset.width, asset.height).matrix
             hint = (a, b, c, d)
-        followed.append(_follow(path, lead, hint, speed, desk, pictures))
+        followed.append(_follow(path, lead, hint, facts, desk, pictures))
     return tuple(sorted(followed, key=_rank))
 
 
@@ -229,7 +230,7 @@ def _follow(
     path: Path,
     lead: Lead,
     hint: tuple[float, float, float, float] | None,
-    speed: float | None,
+    facts: Facts | None,
     desk: Desk,
     pictures: bool,
 ) -> Followed:
@@ -244,8 +245,15 @@ def _follow(
     compared = None
     content = Content.UNCHECKED
     if reference is not None and asset.reference_media_type == soundfit.MEDIA_TYPE:
+        speed = facts.detection.speed if facts and isinstance(facts.detection, AudioDetection) else None
         seconds = hearing.patience(asset.duration_ms)
         compared = desk.workers.start_within(seconds, hearing.compare_sound, str(path), reference, speed).result()
+        content = Content(compared.agreement)
+    elif reference is not None and asset.reference_media_type == filmfit.MEDIA_TYPE:
+        kind = {tasks.PixelFacts: "still", hearing.SoundFacts: "sound"}.get(type(facts), "film")
+        transform = facts.detection.transform if facts else None
+        seconds = viewing.time_for(asset.duration_ms or 0)
+        compared = desk.workers.start_within(seconds, viewing.compare_film, str(path), reference, transform, kind=kind).result()
         content = Content(compared.agreement)
     elif reference is not None and asset.width and asset.height:
         compared = desk.workers.run(tasks.compare, str(path), reference, (asset.width, asset.height), hint, pictures)
@@ -279,10 +287,16 @@ def _intact(credential: Credential | None) -> bool:
     return not any(c.endswith(("Hash.mismatch", "hashedURI.mismatch", "claimSignature.mismatch")) for c in codes)
 
 
-def look(name: str, media_type: str | None, desk: Desk) -> Pending[tasks.PixelFacts] | Pending[hearing.SoundFacts] | None:
+Looking = Pending[tasks.PixelFacts] | Pending[hearing.SoundFacts] | Pending[viewing.FilmFacts | hearing.SoundFacts]
+
+
+def look(name: str, media_type: str | None, desk: Desk) -> Looking | None:
     """Begin to look for marks in a file; None for a medium that has none to look for."""
     if media_type in MARKABLE:
         return desk.workers.start(tasks.read_pixels, name, desk.mark_keys)
+    if media_type in FILMS:
+        duration_ms = desk.workers.run(tasks.dimensions, name)[2]
+        return desk.workers.start_within(viewing.time_for(duration_ms or 0), viewing.read_film, name, desk.mark_keys)
     if media_type in AUDIBLE:
         duration_ms = desk.workers.run(tasks.dimensions, name)[2]
         return desk.workers.start_within(hearing.patience(duration_ms), hearing.read_sound, name, desk.mark_keys)
@@ -294,17 +308,18 @@ def read_mark(facts: Facts | None) -> MarkReading:
         return MarkReading(looked=False)
     found = facts.detection
     if found.mark_id is None:
-        return MarkReading(looked=True, too_short=isinstance(found, AudioDetection) and found.too_short)
+        return MarkReading(looked=True, too_short=isinstance(found, AudioDetection | VideoDetection) and found.too_short)
     read = MarkReading(True, binding(found.alg, found.mark_id), found.p_false, found.bit_errors)
-    if not isinstance(found, AudioDetection):
+    if not isinstance(found, AudioDetection | VideoDetection):
         return read
-    return replace(read, spans=tuple(SpanFacts(s.start_s, s.end_s, s.marked) for s in found.spans), speed=found.speed)
+    spans = tuple(SpanFacts(s.start_s, s.end_s, s.marked) for s in found.spans)
+    return replace(read, spans=spans, speed=found.speed if isinstance(found, AudioDetection) else None)
 
 
 def _facts_of(seen: tasks.Probe, facts: Facts | None) -> AssetFacts:
     if facts is None:
         return AssetFacts(seen.sha256, seen.media_type)
-    duration_ms = facts.duration_ms if isinstance(facts, hearing.SoundFacts) else None
+    duration_ms = None if isinstance(facts, tasks.PixelFacts) else facts.duration_ms
     return AssetFacts(seen.sha256, seen.media_type, None, facts.width, facts.height, duration_ms)
 
 

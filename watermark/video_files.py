@@ -143,7 +143,7 @@ def detect_file(path: Path, keys: Sequence[bytes], *, locate: bool = False) -> V
     if not locate or found.key_index is None:
         return found
     rate = max(1.0, min(SPANS_PER_S, FOLLOWED / max(length, 1e-3)))
-    with closing(evenly(path, rate)) as frames:
+    with closing(evenly(path, rate, hasty=True)) as frames:
         return replace(found, spans=spans(frames, found, keys[found.key_index], length))
 
 
@@ -178,7 +178,7 @@ def _write(src: Path, part: Path, wanted: _Wanted, progress: Callable[[Progress]
             form = "mp4"
         if form == "matroska" and src.suffix.lower() == ".webm":
             form = "webm"
-        options = {"movflags": "+faststart+use_metadata_tags"} if form in ("mov", "mp4") else {}
+        options = {"movflags": "+faststart+use_metadata_tags", "write_tmcd": "on"} if form in ("mov", "mp4") else {}
         with part.open("wb") as out, av.open(out, "w", format=form, options=options) as target:
             tracks, left_out = _tracks(container, target, form, src, wanted)
             target.metadata.update({k: v for k, v in container.metadata.items() if k not in _WRITTEN_ANEW})
@@ -205,6 +205,8 @@ def _tracks(container: Any, target: Any, form: str, src: Path, wanted: _Wanted) 
     tracks: dict[int, Track] = {}
     left_out = []
     for stream in container.streams:
+        if stream.codec_context is None and "timecode" in stream.metadata:
+            continue  # written anew from the film's own tag
         try:
             if stream.index in films:
                 tracks[stream.index] = Film(target, stream, form, wanted.mark_id, wanted.key, wanted.strength, wanted.crf)

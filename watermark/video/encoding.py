@@ -41,6 +41,7 @@ _VP9 = Encoder(
 _AV1 = Encoder("libsvtav1", 24, (("preset", "8"),), frozenset({"yuv420p", "yuv420p10le"}))
 _BY_CODEC = {"h264": _H264, "hevc": _H265, "vp8": _VP9, "vp9": _VP9, "av1": _AV1, "libdav1d": _AV1}
 CRF_LEAST, CRF_MOST = 0, 51
+KEPT_TAGS = ("language", "title", "handler_name", "timecode")
 
 
 def encoder_for(codec: str, container: str) -> Encoder:
@@ -80,9 +81,7 @@ def configure(written: Any, stream: Any, frame: av.VideoFrame, encoder: Encoder,
     written.options = {**dict(encoder.options), "crf": str(encoder.crf if crf is None else crf)}
     if encoder.name == "libx265":
         context.codec_tag = "hvc1"
-    written.metadata.update(
-        {key: value for key, value in stream.metadata.items() if key in ("language", "title", "handler_name")}
-    )
+    written.metadata.update({key: value for key, value in stream.metadata.items() if key in KEPT_TAGS})
     written.disposition = stream.disposition
     if frame.rotation:
         written.set_display_rotation(frame.rotation)

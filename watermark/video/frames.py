@@ -20,6 +20,8 @@ PLACES = 12
 """Where a long film is looked at first."""
 LONG_S = 20.0
 """Length from which it is worth jumping about."""
+HASTE_S = 120.0
+"""Length from which decoding every frame takes longer than anyone waits for an answer."""
 PER_SECOND = 8.0
 """Frames that are looked at per second of what is read on end."""
 
@@ -58,10 +60,17 @@ def chosen(path: Path) -> Generator[Frame]:
             yield from _after(container, stream, length * (place + 0.8) / PLACES, 7)
 
 
-def evenly(path: Path, per_second: float) -> Generator[Frame]:
-    """Yield frames of a whole file in order, so many a second. Raises as `chosen`."""
+def evenly(path: Path, per_second: float, *, hasty: bool = False) -> Generator[Frame]:
+    """Yield frames of a whole file in order, so many a second; of a long one, if in haste, key frames only.
+
+    Raises:
+        MediaDecodeError, UnsupportedError: as `chosen`.
+    """
     with opened(path) as container:
-        yield from _thinned(container, film_stream(container, path), per_second)
+        stream = film_stream(container, path)
+        if hasty and _length(container, stream) > HASTE_S:
+            stream.codec_context.skip_frame = "NONKEY"
+        yield from _thinned(container, stream, per_second)
 
 
 def shown(frame: av.VideoFrame, form: Form) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +20,16 @@ from watermark.video.detection import Span, VideoDetection
 
 AREA = 160_000
 """Pixels at which frames are looked at."""
+STRONG = 4.0
+"""Standard deviations from which a frame alone carries the mark."""
 WINDOW_S = 0.75
-"""Frames this near, before and after, count together."""
-PRESENT = 5.0
-"""Standard deviations by which the mark of a window stands out."""
-SHARE = 0.3
-"""Share of a film's typical score below which a window has lost the mark, where that is more than `PRESENT`."""
-SHORTEST_S = 1.0
-"""What is shorter counts as what is around it."""
+"""Frames this near, before and after, count together where they are weak alone."""
+JOINT = 4.5
+"""Standard deviations of their sum from which they carry it."""
+MOST = 6.0
+"""What one frame counts at most in such a sum: a key frame must not speak for its neighbours."""
+SHORTEST_S = 1.5
+"""A shorter gap is none: a fade, a black frame, a few frames that the encoder spoiled."""
 
 
 def spans(frames: Iterable[Frame], found: VideoDetection, key: bytes, length_s: float) -> tuple[Span, ...]:
@@ -59,25 +62,8 @@ def decide(places: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[
         scores: Of each frame, in standard deviations of chance.
     """
     near = np.abs(places[:, None] - places) <= WINDOW_S
-    joint = (near @ scores) / np.sqrt(near.sum(1))
-    level = max(PRESENT, SHARE * float(np.median(joint[joint > PRESENT]))) if (joint > PRESENT).any() else PRESENT
-    # a frame belongs to a gap where it and its neighbours are weak, or where it alone is far too weak for its surroundings
-    single = scores < level / math.sqrt(float(np.median(near.sum(1)))) * 0.5
-    return np.asarray((joint >= level) & ~(single & _lonely(single, places)))
-
-
-def _lonely(weak: NDArray[np.bool_], places: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Where a run of weak frames lasts a second or more."""
-    out = np.zeros_like(weak)
-    start = None
-    for n in range(len(weak) + 1):
-        if n < len(weak) and weak[n]:
-            start = n if start is None else start
-        elif start is not None:
-            if places[n - 1] - places[start] >= SHORTEST_S * 0.8:
-                out[start:n] = True
-            start = None
-    return out
+    joint = (near @ np.minimum(scores, MOST)) / np.sqrt(near.sum(1))
+    return np.asarray((scores >= STRONG) | (joint >= JOINT))
 
 
 class _Score:
@@ -112,28 +98,17 @@ def _plane(transform: Transform) -> Matrix:
 
 
 def _runs(places: NDArray[np.float64], marked: NDArray[np.bool_], end_s: float) -> tuple[Span, ...]:
-    """Runs of equal verdicts; borders half way between frames, short runs given to their neighbours."""
-    found: list[list[float | bool]] = []
-    for place, here in zip(places.tolist(), marked.tolist(), strict=True):
-        if found and found[-1][2] == here:
-            found[-1][1] = place
+    """Runs of equal verdicts, borders half way between frames; a gap that is too short is none."""
+    borders = [0.0, *((places[1:] + places[:-1]) / 2).tolist(), end_s]
+    out: list[Span] = []
+    at = 0
+    for here, group in groupby(marked.tolist()):
+        count = len(list(group))
+        start, end = borders[at], borders[at + count]
+        at += count
+        carries = bool(here) or (end - start < SHORTEST_S and len(places) > count)
+        if out and out[-1].marked == carries:
+            out[-1] = Span(out[-1].start_s, round(end, 3), carries)
         else:
-            found.append([place, place, here])
-    for n in range(1, len(found)):
-        found[n][0] = found[n - 1][1] = (found[n][0] + found[n - 1][1]) / 2
-    found[0][0], found[-1][1] = 0.0, end_s
-    kept: list[list[float | bool]] = []
-    for run in found:
-        if kept and (run[1] - run[0] < SHORTEST_S or kept[-1][2] == run[2]):
-            kept[-1][1] = run[1]
-        elif kept and kept[-1][1] - kept[-1][0] < SHORTEST_S:
-            kept[-1][1:] = run[1:]
-        else:
-            kept.append(run)
-    merged: list[list[float | bool]] = []
-    for run in kept:
-        if merged and merged[-1][2] == run[2]:
-            merged[-1][1] = run[1]
-        else:
-            merged.append(run)
-    return tuple(Span(round(float(a), 3), round(float(b), 3), bool(c)) for a, b, c in merged)
+            out.append(Span(round(start, 3), round(end, 3), carries))
+    return tuple(out)

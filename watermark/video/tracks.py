@@ -11,7 +11,7 @@ import numpy as np
 from watermark.audio import Embedder as SoundEmbedder
 from watermark.errors import UnsupportedError
 from watermark.video.embed import Embedder
-from watermark.video.encoding import CRF_LEAST, CRF_MOST, Encoder, configure, encoder_for
+from watermark.video.encoding import CRF_LEAST, CRF_MOST, KEPT_TAGS, Encoder, configure, encoder_for
 from watermark.video.opened import form_of, has_luma, plane
 
 _BROKEN_MOST = 1_000
@@ -24,6 +24,11 @@ class Copied:
     """A track whose packets go through untouched: subtitles, data, cover pictures, further sound."""
 
     def __init__(self, target: Any, stream: Any) -> None:
+        """Raises ValueError for a track that the container cannot take."""
+        if stream.codec_context is None:
+            raise ValueError("data of no known kind")
+        if stream.codec_context.codec.canonical_name not in target.supported_codecs:
+            raise ValueError(f"{stream.codec_context.name} is not kept in this container")
         self._out = target.add_stream_from_template(stream)
         self._out.metadata.update(stream.metadata)
         self._out.disposition = stream.disposition
@@ -122,9 +127,7 @@ class Sound:
         form = "flt" if name == "libopus" else "fltp"
         self._out.format = form
         self._out.bit_rate = max(stream.bit_rate or _SOUND_TYPICAL, _SOUND_LEAST)
-        self._out.metadata.update(
-            {key: value for key, value in stream.metadata.items() if key in ("language", "title", "handler_name")}
-        )
+        self._out.metadata.update({key: value for key, value in stream.metadata.items() if key in KEPT_TAGS})
         self._out.disposition = stream.disposition
         self._embedder = SoundEmbedder(rate, stream.channels, mark_id, key)
         self._even = av.AudioResampler("fltp", stream.layout, rate)

@@ -1,0 +1,226 @@
+"""What runs inside a killable worker for films: marking, looking, comparing. Values in, values out (see `tasks`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from provenance import filmfit, soundfit
+from provenance.errors import DamagedMediaError, UnmarkableError, UnsupportedMediaError
+from provenance.filmfit import Reel
+from provenance.fit.result import Agreement
+from provenance.hearing import SoundFacts, read_sound
+from provenance.tasks import Clock, Compared, Prepared, dimensions, media_errors, writing
+from provenance.verdict import Change
+from watermark import media, sound_files, video_files
+from watermark.detection import Transform
+from watermark.errors import CarrierTooSmallError, MediaDecodeError, UnsupportedError
+from watermark.film import VideoDetection
+from watermark.sound.detection import AudioDetection
+from watermark.video.frames import evenly, length_s
+
+_THUMBNAIL_SIDE = 256
+# How much stronger than asked a mark may be made so that it can be read back; the first strength that does is taken.
+_FIRMER = (1.0, 1.5)
+_SURE = 1e-15
+
+
+@dataclass(frozen=True, slots=True)
+class FilmJob:
+    """A mark to be put into a film and its sound."""
+
+    source: str
+    destination: str
+    mark_id: int
+    key: bytes
+    strength: float | None
+    crf: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedFilm:
+    """A film ready to be signed: what is kept of it, whether its sound carries the id, and what is to be told."""
+
+    view: Prepared
+    sound: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FilmFacts:
+    """What a film says, picture first, then sound. Fields of `tasks.PixelFacts` that a film has none of are empty."""
+
+    width: int | None
+    height: int | None
+    duration_ms: int | None
+    detection: VideoDetection | AudioDetection
+    codes: tuple[str, ...] = ()
+    generator: None = None
+
+
+def read_film(path: str, keys: Sequence[bytes]) -> FilmFacts | SoundFacts:
+    """Look for marks in a film's frames, then in its sound, and where in time they are.
+
+    Raises:
+        DamagedMediaError, UnsupportedMediaError: it cannot be decoded, or has neither film nor sound.
+    """
+    try:
+        with media_errors(path):
+            seen: VideoDetection | AudioDetection = video_files.detect_file(Path(path), keys, locate=True)
+    except UnsupportedMediaError:
+        return read_sound(path, keys)
+    width, height, duration = dimensions(path)
+    if not seen.found:
+        try:
+            heard = sound_files.detect_file(Path(path), keys, locate=True)
+        except (MediaDecodeError, UnsupportedError):
+            heard = None
+        seen = heard if heard is not None and heard.found else seen
+    return FilmFacts(width, height, duration, seen)
+
+
+def prepare_film(job: FilmJob) -> PreparedFilm:
+    """Write a marked copy in the source's own container and read the mark back; the source is not touched.
+
+    Raises:
+        DamagedMediaError, UnsupportedMediaError: the source cannot be decoded, or is of a kind that is not written.
+        CarrierTooSmallError: it is too short or too small to hold a mark (watermark.errors).
+        UnmarkableError: it holds none that can be read back.
+        OutputError: the copy cannot be written.
+    """
+    clock = Clock()
+    source, destination = Path(job.source), Path(job.destination)
+    for factor in _FIRMER:
+        strength = job.strength if factor == 1.0 else (job.strength or 1.2) * factor
+        with media_errors(job.source), writing(job.destination):
+            written = video_files.mark_file(source, destination, job.mark_id, job.key, strength, crf=job.crf)
+        clock.lap("mark")
+        found = video_files.detect_file(destination, (job.key,))
+        if found.mark_id == job.mark_id and found.p_false <= _SURE:
+            break
+    else:
+        destination.unlink(missing_ok=True)
+        raise UnmarkableError(job.source, "too short, too plain or coded too low to hold a mark that can be read back")
+    sound = written.sounds > 0 and _hears(destination, job)
+    clock.lap("read back")
+    prepared = view_film(job.destination)
+    clock.lap("reference")
+    notes = tuple(f"left out, as this container cannot hold it: {track}" for track in written.left_out)
+    return PreparedFilm(replace(prepared, steps_ms=clock.laps), sound, notes)
+
+
+def _hears(path: Path, job: FilmJob) -> bool:
+    """Whether the sound carries the id; music that is too soft or too short does not keep a film from being marked."""
+    try:
+        return sound_files.detect_file(path, (job.key,)).mark_id == job.mark_id
+    except (MediaDecodeError, UnsupportedError):
+        return False
+
+
+def view_film(path: str) -> Prepared:
+    """What is kept of a film that is signed as it is.
+
+    Raises:
+        DamagedMediaError, UnsupportedMediaError: it cannot be decoded.
+    """
+    with media_errors(path):
+        length = length_s(Path(path))
+        step = max(1 / filmfit.PER_SECOND, length / filmfit.MOST)
+        with closing(evenly(Path(path), 1 / step)) as frames:
+            try:
+                reel = Reel.of(frames, step, _sound(path))
+            except ValueError as error:
+                raise MediaDecodeError(path, str(error)) from error
+    return Prepared(
+        width=reel.width,
+        height=reel.height,
+        thumbnail=_thumbnail(path, length / 3),
+        reference=reel.to_bytes(),
+        code=None,
+        steps_ms={},
+        reference_media_type=filmfit.MEDIA_TYPE,
+        duration_ms=dimensions(path)[2] or round(1000 * reel.seconds),
+    )
+
+
+def _sound(path: str) -> bytes:
+    try:
+        return soundfit.of_file(Path(path)).to_bytes()
+    except (MediaDecodeError, UnsupportedError):
+        return b""
+
+
+def _thumbnail(path: str, at_s: float) -> bytes:
+    """A frame from the first third, in grey: a credential shows what it is about."""
+    chosen = None
+    with closing(evenly(Path(path), 2.0)) as frames:
+        for frame in frames:
+            chosen = frame
+            if frame.time_s >= at_s:
+                break
+    assert chosen is not None
+    return media.thumbnail(np.dstack([chosen.luma] * 3), max_side=_THUMBNAIL_SIDE)
+
+
+def compare_film(path: str, reference: bytes, where: Transform | None, *, kind: str) -> Compared:
+    """Measure how well a file agrees with a stored reel.
+
+    Args:
+        where: How the mark lies in the copy, where one was read.
+        kind: "film", "still" for a picture that was taken out, "sound" for a file without frames.
+    """
+    try:
+        reel = Reel.from_bytes(reference)
+    except ValueError as error:
+        raise DamagedMediaError("stored reference", str(error)) from error
+    if kind == "sound":
+        return _compare_sound(path, reel)
+    with media_errors(path):
+        if kind == "still":
+            rgb = media.load_rgb8(Path(path))
+            frames = filmfit.still(np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8))
+            found = filmfit.measure(filmfit.sights(frames, reel, where), reel)
+        else:
+            rate = min(filmfit.PER_SECOND, filmfit.MOST / max(length_s(Path(path)), 1e-3))
+            with closing(evenly(Path(path), rate, hasty=True)) as seen:
+                found = filmfit.measure(filmfit.sights(seen, reel, where), reel)
+    return _compared(
+        str(found.agreement),
+        found.score,
+        found.coverage,
+        found.kept,
+        tuple(Change(0.0, 0.0, 1.0, 1.0, c.score, "replaced", c.start_s, c.end_s) for c in found.changes),
+    )
+
+
+def _compare_sound(path: str, reel: Reel) -> Compared:
+    if not reel.sound:
+        return _compared(str(Agreement.UNDECIDED), 0.0, 0.0, 0.0, ())
+    with media_errors(path):
+        heard = soundfit.of_file(Path(path))
+    found = soundfit.measure(heard, soundfit.Envelope.from_bytes(reel.sound))
+    changes = tuple(Change(0.0, 0.0, 1.0, 1.0, c.score, c.kind, c.start_s, c.end_s) for c in found.changes)
+    return _compared(str(found.agreement), found.score, found.coverage, found.kept, changes)
+
+
+def _compared(agreement: str, score: float, coverage: float, kept: float, changes: tuple[Change, ...]) -> Compared:
+    return Compared(agreement, score, coverage, kept, False, 0.0, 0.0, False, changes)
+
+
+def time_for(length_ms: int) -> float:
+    """Seconds of time that marking a film of that length may take: encoding may be ten times slower than the film."""
+    return 60 + 20 * length_ms / 1000
+
+
+def why_unmarked(error: CarrierTooSmallError | UnmarkableError | UnsupportedMediaError) -> str:
+    """The note that stands with a film which was signed without a mark."""
+    if isinstance(error, UnmarkableError | UnsupportedMediaError):
+        return f"no mark: {error.why}"
+    if error.unit == "milliseconds of film":
+        return f"no mark: too short to hold one ({error.have / 1000:.1f} s of film; {error.need / 1000:.1f} s are needed)"
+    return f"no mark: {error}"

@@ -1,0 +1,146 @@
+"""Films on the whole road: sign → strip, re-encode, change → verify, through real workers, keys and registry."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import av
+import cv2
+import pytest
+
+from api.settings import Settings
+from api.wiring import House, open_house
+from provenance.capture import Signed, SignRequest, sign
+from provenance.errors import InputError, UnsupportedMediaError
+from provenance.find import find
+from provenance.verdict import Status, Verdict
+from provenance.verify import verify
+from tests.video.conftest import write_film
+from watermark import sound_files, video_files
+from watermark.payload import PUBLIC_KEY
+from watermark.video_attacks import Pass, encode_again, mirrored, still
+
+AT = datetime.now(UTC)
+PLATFORM = Pass(crf=28, lines=240)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with open_house(Settings(home=tmp_path_factory.mktemp("home"), trust_interim=False)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_film(tmp_path_factory.mktemp("source") / "pan.mp4", seconds=6, rate=12, sound="aac")
+
+
+@pytest.fixture(scope="module")
+def signed(house: House, source: Path) -> Signed:
+    return sign(SignRequest(source, source.with_name("signed.mp4")), house.studio(), at=AT)
+
+
+def judged(house: House, path: Path) -> Verdict:
+    return verify(path, house.desk, at=AT).verdict
+
+
+def test_a_film_is_signed_with_one_id_in_picture_and_sound(house: House, signed: Signed) -> None:
+    verdict = judged(house, signed.path)
+    assert verdict.status in (Status.TRUSTED, Status.VALID)
+    assert signed.binding is not None
+    assert signed.binding.alg == "org.colophon.mark.video.1"
+    assert verdict.mark.value == signed.binding.value
+    assert (verdict.asset.width, verdict.asset.height) == (640, 360)
+    mark_id = int(signed.binding.value, 16)
+    assert sound_files.detect_file(signed.path, [PUBLIC_KEY]).mark_id == mark_id
+    assert video_files.detect_file(signed.path, [PUBLIC_KEY]).mark_id == mark_id
+
+
+def test_what_a_platform_makes_of_it_is_recovered(house: House, signed: Signed, tmp_path: Path) -> None:
+    encode_again(signed.path, tmp_path / "copy.mp4", PLATFORM)
+    verdict = judged(house, tmp_path / "copy.mp4")
+    assert verdict.status is Status.RECOVERED
+    assert verdict.mark.fit == 1.0
+
+
+def test_an_excerpt_that_was_mirrored_is_recovered(house: House, signed: Signed, tmp_path: Path) -> None:
+    encode_again(signed.path, tmp_path / "copy.mkv", Pass(crf=28, changes=(mirrored,)), start_s=2, seconds=2)
+    assert judged(house, tmp_path / "copy.mkv").status is Status.RECOVERED
+
+
+def test_a_still_that_was_taken_out_is_recovered(house: House, signed: Signed, tmp_path: Path) -> None:
+    picture = still(signed.path, 0.6)
+    cv2.imwrite(str(tmp_path / "still.jpg"), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 75])
+    assert judged(house, tmp_path / "still.jpg").status is Status.RECOVERED
+
+
+def test_a_replaced_scene_is_told_with_its_seconds(house: House, signed: Signed, tmp_path: Path) -> None:
+    other = write_film(tmp_path / "other.mp4", seconds=6, rate=12, seed=77)
+    spliced(signed.path, other, tmp_path / "spliced.mp4", 2.0, 4.5)
+    verdict = judged(house, tmp_path / "spliced.mp4")
+    assert verdict.status is Status.ALTERED
+    (change,) = verdict.changes
+    assert (change.start_s, change.end_s) == (pytest.approx(2.0, abs=0.6), pytest.approx(4.5, abs=0.6))
+    gap = next(span for span in verdict.mark.spans if not span.marked)
+    assert (gap.start_s, gap.end_s) == (pytest.approx(2.0, abs=0.6), pytest.approx(4.5, abs=0.6))
+
+
+def test_a_mark_that_was_copied_onto_another_film_is_a_conflict(house: House, signed: Signed, tmp_path: Path) -> None:
+    other = write_film(tmp_path / "other.mp4", seconds=3, rate=12, seed=78)
+    assert signed.binding is not None
+    video_files.mark_file(other, tmp_path / "forged.mp4", int(signed.binding.value, 16), PUBLIC_KEY)
+    assert judged(house, tmp_path / "forged.mp4").status is Status.CONFLICT
+
+
+def test_an_unmarked_film_is_none(house: House, source: Path) -> None:
+    assert judged(house, source).status is Status.NONE
+
+
+def test_it_is_found_by_its_mark(house: House, signed: Signed, tmp_path: Path) -> None:
+    encode_again(signed.path, tmp_path / "copy.webm", Pass("vp9", 40, lines=240))
+    (match,) = find(tmp_path / "copy.webm", house.desk)
+    assert (match.asset.asset_id, match.how, match.agreement) == (signed.asset_id, "mark", "fits")
+
+
+def test_one_that_is_too_short_is_signed_without_and_says_so(house: House, tmp_path: Path) -> None:
+    source = write_film(tmp_path / "blink.mp4", seconds=0.25, rate=12)
+    got = sign(SignRequest(source, tmp_path / "signed.mp4"), house.studio(), at=AT)
+    assert got.binding is None
+    assert "too short" in got.notes[0]
+
+
+def test_a_container_that_holds_no_credential_is_refused(house: House, source: Path, tmp_path: Path) -> None:
+    encode_again(source, tmp_path / "film.webm", Pass("vp9", 40), seconds=1)
+    with pytest.raises(UnsupportedMediaError):
+        sign(SignRequest(tmp_path / "film.webm", tmp_path / "signed.webm"), house.studio(), at=AT)
+    assert not (tmp_path / "signed.webm").exists()
+
+
+def test_a_broken_film_leaves_nothing_behind(house: House, source: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(source.read_bytes()[:2000])
+    with pytest.raises(InputError):
+        sign(SignRequest(broken, tmp_path / "signed.mp4"), house.studio(), at=AT)
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.mp4"]
+
+
+def test_the_source_is_left_alone(signed: Signed, source: Path, tmp_path: Path) -> None:
+    again = write_film(tmp_path / "pan.mp4", seconds=6, rate=12, sound="aac")
+    assert again.stat().st_size == source.stat().st_size
+    shutil.copy(signed.path, tmp_path / "read.mp4")
+
+
+def spliced(one: Path, other: Path, path: Path, start_s: float, end_s: float) -> None:
+    """Write a film of which some seconds come from another."""
+    with av.open(str(one)) as first, av.open(str(other)) as second, av.open(str(path), "w") as target:
+        stream = target.add_stream("libx264", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        stream.options = {"crf": "24", "preset": "ultrafast"}
+        for number, (mine, theirs) in enumerate(zip(first.decode(video=0), second.decode(video=0), strict=False)):
+            frame = (theirs if start_s <= number / 12 < end_s else mine).reformat(format="yuv420p")
+            frame.pts, frame.time_base, frame.pict_type = number, 1 / stream.codec_context.framerate, 0
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
