@@ -26,7 +26,7 @@ WINDOW_S = 0.75
 """Frames this near, before and after, count together where they are weak alone."""
 JOINT = 4.5
 """Standard deviations of their sum from which they carry it."""
-MOST = 6.0
+MOST = 4.0
 """What one frame counts at most in such a sum: a key frame must not speak for its neighbours."""
 SHORTEST_S = 1.5
 """A shorter gap is none: a fade, a black frame, a few frames that the encoder spoiled."""
