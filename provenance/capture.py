@@ -256,8 +256,7 @@ def _carry_film(request: SignRequest, media_type: str, scratch: Path, studio: St
     if request.mark not in (AUTO, NONE, alg):
         raise UnsupportedMediaError(str(request.source), f"{media_type} cannot hold a mark {request.mark}")
     workers, notes = studio.desk.workers, tuple[str, ...]()
-    length_ms = workers.run(tasks.dimensions, str(request.source))[2] or 0
-    seconds = viewing.time_for(length_ms)
+    seconds = viewing.time_for(workers.run(tasks.dimensions, str(request.source))[2], encoding=True)
     if request.mark != NONE:
         mark_id = studio.new_mark_id()
         marked = str(scratch.with_suffix(".marked"))

@@ -252,7 +252,7 @@ def _follow(
     elif reference is not None and asset.reference_media_type == filmfit.MEDIA_TYPE:
         kind = {tasks.PixelFacts: "still", hearing.SoundFacts: "sound"}.get(type(facts), "film")
         transform = facts.detection.transform if facts else None
-        seconds = viewing.time_for(asset.duration_ms or 0)
+        seconds = viewing.time_for(asset.duration_ms)
         compared = desk.workers.start_within(seconds, viewing.compare_film, str(path), reference, transform, kind=kind).result()
         content = Content(compared.agreement)
     elif reference is not None and asset.width and asset.height:
@@ -296,7 +296,7 @@ def look(name: str, media_type: str | None, desk: Desk) -> Looking | None:
         return desk.workers.start(tasks.read_pixels, name, desk.mark_keys)
     if media_type in FILMS:
         duration_ms = desk.workers.run(tasks.dimensions, name)[2]
-        return desk.workers.start_within(viewing.time_for(duration_ms or 0), viewing.read_film, name, desk.mark_keys)
+        return desk.workers.start_within(viewing.time_for(duration_ms), viewing.read_film, name, desk.mark_keys)
     if media_type in AUDIBLE:
         duration_ms = desk.workers.run(tasks.dimensions, name)[2]
         return desk.workers.start_within(hearing.patience(duration_ms), hearing.read_sound, name, desk.mark_keys)

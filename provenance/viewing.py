@@ -28,6 +28,7 @@ _THUMBNAIL_SIDE = 256
 # How much stronger than asked a mark may be made so that it can be read back; the first strength that does is taken.
 _FIRMER = (1.0, 1.5)
 _SURE = 1e-15
+_ENCODING_MOST_S, _LOOKING_MOST_S = 4 * 3600.0, 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +213,14 @@ def _compared(agreement: str, score: float, coverage: float, kept: float, change
     return Compared(agreement, score, coverage, kept, False, 0.0, 0.0, False, changes)
 
 
-def time_for(length_ms: int) -> float:
-    """Seconds of time that marking a film of that length may take: encoding may be ten times slower than the film."""
-    return 60 + 20 * length_ms / 1000
+def time_for(length_ms: int | None, *, encoding: bool = False) -> float:
+    """Seconds that work on a film may take, whatever length its header claims.
+
+    Args:
+        encoding: Whether every frame is marked and encoded, which may be twenty times slower than the film runs.
+    """
+    length_s = (length_ms or 0) / 1000
+    return 60 + min(20 * length_s, _ENCODING_MOST_S) if encoding else 60 + min(length_s / 5, _LOOKING_MOST_S)
 
 
 def why_unmarked(error: CarrierTooSmallError | UnmarkableError | UnsupportedMediaError) -> str:
