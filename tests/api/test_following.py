@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +25,7 @@ from provenance.store.chores import Chores
 from provenance.store.database import writing
 from provenance.store.events import PENDING
 from provenance.store.served import pending, set_status
+from tests.api.test_jobs import served
 
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 PATH = "/api/v1/feed/events"
@@ -187,3 +190,11 @@ def test_writers_at_once_leave_no_gap_that_fills_later(chores: tuple[Engine, Cho
     reader.join(30)
     assert len(kept.changes(0)) == 60
     assert not wrong
+
+
+@pytest.mark.slow
+def test_followers_do_not_hold_up_a_service_that_stops(tmp_path: Path) -> None:
+    with served(tmp_path / "home") as (address, process), following(address) as stream:
+        stream.next()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0  # well below the half minute that others get

@@ -258,7 +258,7 @@ def served(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
             try:
                 urllib.request.urlopen(f"{address}/healthz", timeout=5).close()
                 break
-            except urllib.error.URLError:
+            except OSError:
                 assert process.poll() is None
                 time.sleep(0.1)
         yield address, process

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -46,7 +47,15 @@ def command(terminal: Terminal, home: Path | None, host: str, port: int) -> int:
                 "Callers need a key: colophon api-key new"
             )
         logs.begin(level=logging.WARNING if sys.stderr.isatty() else logging.INFO)  # a person needs no line a request
-        server = uvicorn.Server(
+
+        class Server(uvicorn.Server):
+            def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+                """End the streams of followers, which would never end by themselves; they come back to whoever serves next."""
+                if (watch := getattr(app.state, "watch", None)) is not None:
+                    watch.close()
+                super().handle_exit(sig, frame)
+
+        server = Server(
             uvicorn.Config(app, log_config=None, server_header=False, access_log=False, timeout_graceful_shutdown=_PATIENCE_S)
         )
         with suppress(KeyboardInterrupt):  # the way to stop it

@@ -1,0 +1,276 @@
+"""What verifying, finding and being attacked cost: `python -m tests.bench.service [verify|find|false|attack]…`
+
+Each figure stands beside its own measure of the same run: SHA-256 of the same bytes, a quiet service, the wrong photos.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from sqlalchemy import Engine, insert
+
+from provenance import fingerprint
+from provenance.store import connect, migrate, similar
+from provenance.store.tables import asset, fingerprint_chunk, manifest
+from tests.bench.feed import served
+
+ROOT = Path(__file__).resolve().parents[2]
+CORPUS = Path(os.environ.get("COLOPHON_CORPUS", ROOT.parent / "shared" / "corpus"))
+Rgb = NDArray[np.uint8]
+REGISTERED, UNREGISTERED = 1_000_000, 5_000
+_NEAR = 40  # as Registry.near
+
+
+def photos() -> list[tuple[str, Rgb]]:
+    """The photos of the corpus, at most 1,024 pixels a side."""
+    found = []
+    for path in sorted((CORPUS / "photos").glob("*.jpg")):
+        with Image.open(path) as image:
+            image.draft("RGB", (1024, 1024))
+            image.thumbnail((1024, 1024))
+            found.append((path.name, np.asarray(image.convert("RGB"))))
+    if not found:
+        raise SystemExit(f"no photos at {CORPUS} (set COLOPHON_CORPUS)")
+    return found
+
+
+def social(rgb: Rgb) -> Rgb:
+    """As a platform gives it back: half the size, JPEG 50."""
+    height, width = rgb.shape[:2]
+    file = io.BytesIO()
+    Image.fromarray(rgb).resize((width // 2, height // 2), Image.Resampling.LANCZOS).save(file, "JPEG", quality=50)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+def verify() -> Iterator[str]:
+    """Intact 12-megapixel JPEGs ÷ SHA-256 of the same bytes, one core."""
+    from api.settings import Settings
+    from api.wiring import open_house
+    from provenance import tasks
+    from provenance.capture import SignRequest, sign
+    from provenance.judge import Evidence, judge
+    from provenance.sdk import VALIDATOR
+    from provenance.verdict import AssetFacts
+    from provenance.verify import read_mark
+
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as folder, open_house(Settings(home=Path(folder) / "home", worker_count=1)) as house:
+        source = Path(folder) / "12mp.jpg"
+        name, rgb = max(photos(), key=lambda pair: float(pair[1].std()))
+        big = cv2.resize(rgb, (4000, 3000), interpolation=cv2.INTER_CUBIC)
+        noise = np.random.default_rng(1).normal(0, 3, big.shape)
+        Image.fromarray(np.clip(big + noise, 0, 255).astype(np.uint8)).save(source, quality=90)
+        signed = Path(folder) / "signed.jpg"
+        at = datetime.now(UTC)
+        sign(SignRequest(source, signed), house.studio(), at=at)
+        data = signed.read_bytes()
+        base = _cpu(lambda: hashlib.sha256(data), 20)
+
+        def credential() -> None:
+            seen = tasks.probe(str(signed))
+            read = tasks.read_credential(str(signed), seen.media_type, None)
+            judge(Evidence(AssetFacts(seen.sha256, seen.media_type), read), lists=house.desk.lists, at=at, validator=VALIDATOR)
+
+        def whole() -> None:
+            seen = tasks.probe(str(signed))
+            read = tasks.read_credential(str(signed), seen.media_type, None)
+            pixels = tasks.read_pixels(str(signed), house.desk.mark_keys)
+            evidence = Evidence(AssetFacts(seen.sha256, seen.media_type), read, mark=read_mark(pixels))
+            judge(evidence, lists=house.desk.lists, at=at, validator=VALIDATOR)
+
+        yield f"| verify, intact 12 MP JPEG ({name}, {len(data) / 1e6:.1f} MB) | ms of CPU | MB/s | ÷ SHA-256 |"
+        yield "|---|---|---|---|"
+        for what, cost in (("SHA-256", base), ("credential only", _cpu(credential, 5)), ("credential and mark", _cpu(whole, 3))):
+            yield f"| {what} | {cost * 1e3:.1f} | {len(data) / cost / 1e6:.0f} | {base / cost:.3f} |"
+
+
+def find() -> Iterator[str]:
+    """Fingerprint search among a million assets: time and recall of social copies of real photos."""
+    with tempfile.TemporaryDirectory() as folder:
+        engine = connect(f"sqlite:///{folder}/million.db")
+        migrate(engine)
+        real = photos()
+        codes = [fingerprint.image_code(rgb) for _, rgb in real]
+        _fill(engine, codes, REGISTERED)
+        times, hits = [], 0
+        with engine.connect() as connection:
+            similar.nearest(connection, codes[0], limit=5, max_distance=_NEAR)
+            for number, (_, rgb) in enumerate(real, start=1):
+                copy = social(rgb)
+                began = time.perf_counter()
+                found = similar.nearest(connection, fingerprint.image_code(copy), limit=5, max_distance=_NEAR)
+                times.append((time.perf_counter() - began) * 1e3)
+                hits += bool(found) and found[0][0] == number
+        yield f"| search among {REGISTERED:,} fingerprints, SQLite | p50 ms | p95 ms | social copies found first |"
+        yield "|---|---|---|---|"
+        yield f"| code and look-up | {np.percentile(times, 50):.1f} | {np.percentile(times, 95):.1f} | {hits} of {len(real)} |"
+
+
+def false(marks: int = 40) -> Iterator[str]:
+    """Pictures that nobody registered, against a registry of other photos: what the fingerprint leads to, and what then fits."""
+    from provenance import fit
+    from watermark import engines
+    from watermark.payload import PUBLIC_KEY
+
+    everything, rng = photos(), np.random.default_rng(2026)
+    known, strangers = everything[::2], everything[1::2]
+    codes = {name: similar.parse(fingerprint.image_code(rgb)) for name, rgb in known}
+    pixels = dict(known)
+    leads = fits = read = 0
+    closest = 256
+    for number in range(UNREGISTERED):
+        _, rgb = strangers[number % len(strangers)]
+        picture = _augmented(rgb, rng)
+        for code in (fingerprint.image_code(picture), fingerprint.mirrored_image_code(picture)):
+            near = [(similar.parse(code).distance(other) or 0, name) for name, other in codes.items()]
+            closest = min(closest, min(near)[0])
+            for distance, name in near:
+                if distance <= _NEAR:
+                    leads += 1
+                    fits += str(fit.classify(fit.measure(picture, pixels[name]))) == "fits"
+        if number < marks:
+            read += engines.default("image").detect(picture, keys=(PUBLIC_KEY,)).mark_id is not None
+    yield f"| {UNREGISTERED:,} unregistered pictures, {len(known)} registered | |"
+    yield "|---|---|"
+    yield f"| led by fingerprint (≤ {_NEAR} bits; closest {closest}) | {leads} |"
+    yield f"| of these, content fits: false recoveries by fingerprint | {fits} |"
+    yield f"| marks read in the first {marks} of them | {read} |"
+
+
+def attack() -> Iterator[str]:
+    """p95 of a status while others upload what is hostile, ÷ p95 when quiet."""
+    with tempfile.TemporaryDirectory() as folder, served("feed", folder) as feed:
+        port = feed._socket.getpeername()[1]
+        path = f"/api/v1/feed/status?ids={hashlib.sha256(b'1').hexdigest()}"
+        quiet = _latencies(port, path, 400)
+        over = threading.Event()
+        attackers = [threading.Thread(target=_upload, args=(port, over), daemon=True) for _ in range(4)]
+        for one in attackers:
+            one.start()
+        time.sleep(1.0)
+        under = _latencies(port, path, 400)
+        over.set()
+        p95 = [float(np.percentile(times, 95)) for times in (quiet, under)]
+        yield "| feed status, one id, over a socket | p50 ms | p95 ms |"
+        yield "|---|---|---|"
+        yield f"| quiet | {np.percentile(quiet, 50):.2f} | {p95[0]:.2f} |"
+        yield f"| four callers upload bombs without a pause | {np.percentile(under, 50):.2f} | {p95[1]:.2f} |"
+        yield f"| ÷ | | {p95[1] / p95[0]:.2f} |"
+
+
+def _latencies(port: int, path: str, count: int) -> list[float]:
+    times = []
+    with socket.create_connection(("127.0.0.1", port)) as line, line.makefile("rb") as answers:
+        for _ in range(count):
+            began = time.perf_counter()
+            line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            length = 0
+            while (header := answers.readline().lower()) != b"\r\n":
+                if header.startswith(b"content-length:"):
+                    length = int(header.split(b":")[1])
+            answers.read(length)
+            times.append((time.perf_counter() - began) * 1e3)
+            time.sleep(0.005)
+    return times
+
+
+def _upload(port: int, over: threading.Event) -> None:
+    """Empty boxes in their thousands (quadratic in the parser), again and again, each time other bytes."""
+    import http.client
+
+    number = 0
+    while not over.is_set():
+        number += 1
+        bomb = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + b"\x00\x00\x00\x08free" * 20_000 + str(number).encode()
+        body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="b.mp4"\r\n\r\n' + bomb + b"\r\n--b--\r\n"
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        try:
+            connection.request("POST", "/api/v1/verify", body, {"Content-Type": "multipart/form-data; boundary=b"})
+            connection.getresponse().read()
+        except OSError:
+            pass  # the service was stopped
+        finally:
+            connection.close()
+
+
+def _augmented(rgb: Rgb, rng: np.random.Generator) -> Rgb:
+    """A crop of a tenth to all of a picture, perhaps mirrored, brighter or darker, encoded anew."""
+    height, width = rgb.shape[:2]
+    share = rng.uniform(0.32, 1.0)
+    h, w = max(64, int(height * share)), max(64, int(width * share))
+    y, x = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
+    part = rgb[y : y + h, x : x + w]
+    part = part[:, ::-1] if rng.random() < 0.3 else part
+    lit = np.clip(part.astype(np.float32) * rng.uniform(0.7, 1.3) + rng.uniform(-20, 20), 0, 255).astype(np.uint8)
+    ok, data = cv2.imencode(".jpg", np.ascontiguousarray(lit[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 95))])
+    assert ok
+    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[:, :, ::-1])
+
+
+def _fill(engine: Engine, real: list[str], count: int) -> None:
+    """Rows as registering leaves them: the real codes first, then random ones."""
+    at = datetime.now(UTC)
+    codes = np.random.default_rng(7).integers(0, 1 << 16, (count, 16), dtype=np.int64)
+    for number, code in enumerate(real):
+        codes[number] = [chunk & 0xFFFF for chunk in similar.parse(code).chunks()]
+    kind = similar.parse(real[0])
+    with engine.begin() as connection:
+        row = {
+            "label": "m", "digest": "0" * 64, "signer_name": "x", "signer_fingerprint": "x", "signed_at": at,
+            "time_state": "absent", "development": True,
+        }  # fmt: skip
+        connection.execute(insert(manifest), row)
+        for start in range(0, count, 50_000):
+            rows = [
+                {
+                    "number": n + 1, "id": f"a{n}", "sha256": f"{n:064x}", "manifest_label": "m", "media_type": "image/jpeg",
+                    "action": "captured", "created_at": at, "fingerprint": real[n] if n < len(real) else _code(kind, codes[n]),
+                }
+                for n in range(start, min(start + 50_000, count))
+            ]  # fmt: skip
+            connection.execute(insert(asset), rows)
+        for place in range(16):  # in the order of the index, which is far quicker
+            order = np.argsort(codes[:, place], kind="stable")
+            values = (place << 16 | codes[order, place]).tolist()
+            pairs = zip(values, (order + 1).tolist(), strict=True)
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.executemany(f"INSERT INTO {fingerprint_chunk.name} (chunk, asset_number) VALUES (?, ?)", pairs)
+
+
+def _code(like: similar.Code, chunks: NDArray[np.int64]) -> str:
+    import iscc_lib
+
+    main, sub, version = like.kind
+    body = chunks.astype(">u2").tobytes()
+    return str(iscc_lib.encode_component(main, sub, version, len(body) * 8, body))
+
+
+def _cpu(work: Callable[[], object], times: int) -> float:
+    work()
+    began = time.process_time()
+    for _ in range(times):
+        work()
+    return (time.process_time() - began) / times
+
+
+PARTS: dict[str, Callable[[], Iterator[str]]] = {"verify": verify, "find": find, "false": false, "attack": attack}
+
+
+if __name__ == "__main__":
+    for part in sys.argv[1:] or PARTS:
+        print("\n".join(PARTS[part]()), end="\n\n", flush=True)
