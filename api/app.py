@@ -130,13 +130,13 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = (), guarded: b
     app.add_route(f"{API}/feed/recent", feed.recent, methods=["GET"])
     app.add_route(f"{API}/feed/events", events.changes, methods=["GET"])
     largest = (settings.upload_limit_mb << 20) + _FORM_ROOM
-    for router in (sign.router, renditions.router, verify.router, reverify.router):
+    for router, files in ((sign.router, 1), (renditions.router, 1), (verify.router, 1), (reverify.router, 2)):
         app.include_router(
             router,
             prefix=API,
             tags=["media"],
             max_body_size=largest,
-            form_limits={"max_files": 2, "max_fields": 12, "max_part_size": 4096},
+            form_limits={"max_files": files, "max_fields": 8, "max_part_size": 4096},
         )
     app.include_router(claims.router, prefix=API, tags=["media"], max_body_size=MAX_BODY + 1)
     for path, endpoint, methods in authority.ROUTES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -86,8 +87,8 @@ def test_another_host_name_gets_no_answer(house: House, problem: Any) -> None:
 
 
 def test_the_guard_stands_before_it(house: House, problem: Any, tmp_path: Path) -> None:
-    app: FastAPI = create_app(house, guarded=True)
-    access = Access(house.settings.home)
+    app: FastAPI = create_app(replace(house, settings=replace(house.settings, home=tmp_path)), guarded=True)
+    access = Access(tmp_path)
     key, text = access.new("a feed", ["feed"], at=AT)
     _, other = access.new("a signer", ["signer"], at=AT)
     with TestClient(app) as client:

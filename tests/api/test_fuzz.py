@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 CASES = int(os.environ.get("COLOPHON_FUZZ", "2"))
 ENDLESS = {"/api/v1/feed/events"}  # a stream has no end to wait for
 LASTING = {  # what would take something away from the tests that run beside these
-    ("POST", "/api/v1/keys/revocations"), ("DELETE", "/v1/manifests/{manifest_id}"),
+    ("POST", "/api/v1/keys/revocations"), ("DELETE", "/v1/manifests/{manifest_id}"), ("POST", "/api/v1/access/keys"),
 }  # fmt: skip
 
 
