@@ -27,7 +27,7 @@ from provenance.trail.checkpoint import parse_checkpoint
 from provenance.trail.note import NoteKey, Signature, parse_note, parse_signatures, parse_vkey
 from provenance.trail.proof import Proof
 from provenance.trail.tile import ENTRIES, WIDTH, Tile, TileHashes, pack
-from provenance.trail.tree import HASH_BYTES, consistency_path, hashes_of, inclusion_path, root_from
+from provenance.trail.tree import consistency_path, hashes_of, inclusion_path, root_from
 
 _AT_ONCE = 200  # checkpoints that are looked through
 
@@ -46,6 +46,7 @@ _ROOTS = (
     .order_by(trail_tile.c.number)
 )
 _SIZE = select(func.max(trail_checkpoint.c.size))
+_NEWEST = select(trail_checkpoint.c.size, trail_checkpoint.c.note).order_by(trail_checkpoint.c.size.desc()).limit(1)
 _NOTE = select(trail_checkpoint.c.note).where(trail_checkpoint.c.size == bindparam("size"))
 _LINES = select(trail_cosignature.c.line).where(trail_cosignature.c.size == bindparam("size"))
 _FULL = select(trail_tile.c.hashes).where(trail_tile.c.level == bindparam("level"), trail_tile.c.number == bindparam("number"))
@@ -114,13 +115,7 @@ def node_hashes(connection: Connection, size: int) -> TileHashes:
 def signed(connection: Connection, size: int) -> bytes | None:
     """A checkpoint with all cosignatures that came in for it."""
     note = connection.scalar(_NOTE, {"size": size})
-    if note is None:
-        return None
-    lines = connection.scalars(_LINES, {"size": size}).all()
-    if not lines:
-        return bytes(note)
-    more = [signature for line in sorted(lines) for signature in parse_signatures(line)]
-    return bytes(parse_note(bytes(note)).with_signatures(more))
+    return None if note is None else _cosigned(connection, size, bytes(note))
 
 
 class Log:
@@ -266,15 +261,24 @@ class Log:
                 connection.execute(insert(connection, trail_cosignature).values(row).on_conflict_do_nothing())
 
 
+def _cosigned(connection: Connection, size: int, note: bytes) -> bytes:
+    lines = connection.scalars(_LINES, {"size": size}).all()
+    if not lines:
+        return note
+    more = [signature for line in sorted(lines) for signature in parse_signatures(line)]
+    return bytes(parse_note(note).with_signatures(more))
+
+
 def _newest(connection: Connection) -> bytes | None:
-    size = connection.scalar(_SIZE)
-    return None if size is None else signed(connection, size)
+    row = connection.execute(_NEWEST).first()
+    return None if row is None else _cosigned(connection, row.size, bytes(row.note))
 
 
 def _tile(connection: Connection, tile: Tile) -> bytes:
-    full = connection.scalar(_FULL, {"level": tile.level, "number": tile.number})
-    if full is not None:
-        return bytes(full)[: tile.width * HASH_BYTES]
+    if tile.width == WIDTH:
+        full = connection.scalar(_FULL, {"level": tile.level, "number": tile.number})
+        if full is not None:
+            return bytes(full)
     start = tile.number * WIDTH
     end = start + tile.width
     hashes = _leaves(connection, start, end) if tile.level == 0 else _roots(connection, tile.level - 1, start, end)
@@ -284,8 +288,8 @@ def _tile(connection: Connection, tile: Tile) -> bytes:
 
 
 def _leaves(connection: Connection, start: int, end: int) -> list[bytes]:
-    return list(map(bytes, connection.scalars(_LEAVES, {"start": start, "end": end})))
+    return list(map(bytes, connection.scalars(_LEAVES, {"start": start, "end": end}).all()))
 
 
 def _roots(connection: Connection, level: int, start: int, end: int) -> list[bytes]:
-    return list(map(bytes, connection.scalars(_ROOTS, {"level": level, "start": start, "end": end})))
+    return list(map(bytes, connection.scalars(_ROOTS, {"level": level, "start": start, "end": end}).all()))

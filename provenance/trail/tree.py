@@ -51,9 +51,9 @@ def root_of(hashes: Sequence[bytes]) -> bytes:
 
 def perfect_root(hashes: bytes) -> bytes:
     """The root over a power of two of hashes, concatenated."""
+    sha256, pair = hashlib.sha256, 2 * HASH_BYTES  # this loop is most of what a proof costs
     while len(hashes) > HASH_BYTES:
-        pairs = (hashes[i : i + 2 * HASH_BYTES] for i in range(0, len(hashes), 2 * HASH_BYTES))
-        hashes = b"".join([hashlib.sha256(_NODE + pair).digest() for pair in pairs])
+        hashes = b"".join([sha256(_NODE + hashes[i : i + pair]).digest() for i in range(0, len(hashes), pair)])
     return hashes
 
 
