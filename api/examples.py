@@ -371,7 +371,7 @@ NAMED: dict[str, dict[str, Any]] = {
     "key-set": {"summary": "One key", "value": KEY_SET},
     "ready": {
         "summary": "It may",
-        "value": {"status": "ready", "checks": {"database": "ok", "signing process": "ok", "self-test": "ok"}},
+        "value": {"status": "ready", "checks": {"database": "ok", "signing process": "ok", "sequencer": "ok", "self-test": "ok"}},
     },
     "health": {"summary": "All is well", "value": {"status": "ok"}},
     "problem-kind": {"summary": "Too many at once", "value": KINDS["busy"].as_dict()},

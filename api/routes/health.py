@@ -19,6 +19,7 @@ from keys.signers.socket import SocketSigner
 from provenance.errors import ProvenanceError
 
 log = logging.getLogger("colophon.health")
+_STALLED_S = 30.0  # entries wait for so long without a single checkpoint: a sequencer needs a twentieth of a second
 
 
 async def healthz(_request: Request) -> Response:
@@ -27,7 +28,7 @@ async def healthz(_request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Answer 200 while this service may be sent work: database, signing process and the start-up self-test are as they must be.
+    """Answer 200 while this service may be sent work: database, signing process, sequencer and self-test are as they must be.
 
     503 names the part that is not. The self-test (one good file and three bad ones) ran at start, or runs now if it has not.
     """
@@ -45,7 +46,12 @@ async def exposition(request: Request) -> Response:
 
 
 def _checks(request: Request) -> dict[str, str]:
-    return {"database": _database(request), "signing process": _signing(request), "self-test": _selftest(request)}
+    return {
+        "database": _database(request),
+        "signing process": _signing(request),
+        "sequencer": _sequencer(request),
+        "self-test": _selftest(request),
+    }
 
 
 def _database(request: Request) -> str:
@@ -66,6 +72,17 @@ def _signing(request: Request) -> str:
     except KeysError:
         return "unavailable"
     return "ok"
+
+
+def _sequencer(request: Request) -> str:
+    """Whether what waits for a number gets one: a trail that nobody signs any more is no record."""
+    if house(request).signer_override is None:
+        return "ok"  # no service with a sequencer of its own: it is done when the home closes
+    try:
+        stalled = house(request).log.stalled_s(datetime.now(UTC))
+    except ProvenanceError:
+        return "ok"  # the database is away, which has its own line
+    return "stalled" if stalled > _STALLED_S else "ok"
 
 
 def path_of(text: str) -> Any:
@@ -90,6 +107,10 @@ def _gauges(request: Request) -> dict[str, tuple[str, float]]:
     return {
         "colophon_trail_entries": ("Entries in the newest checkpoint.", opened.log.size()),
         "colophon_trail_pending_entries": ("Entries that have no number yet.", opened.log.waiting()),
+        "colophon_trail_stalled_seconds": (
+            "Time that entries wait while none is numbered.",
+            opened.log.stalled_s(datetime.now(UTC)),
+        ),
         "colophon_stamp_queue_manifests": ("Manifests that wait for a stamp, up to 500.", len(opened.registry.stamp_queue())),
         "colophon_heavy_running": ("Pieces of work on media under way.", line.running),
         "colophon_heavy_waiting": ("Pieces of work on media in line.", line.waiting),

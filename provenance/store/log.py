@@ -48,6 +48,13 @@ _ROOTS = (
 _SIZE = select(func.max(trail_checkpoint.c.size))
 _NEWEST = select(trail_checkpoint.c.size, trail_checkpoint.c.note).order_by(trail_checkpoint.c.size.desc()).limit(1)
 _NOTE = select(trail_checkpoint.c.note).where(trail_checkpoint.c.size == bindparam("size"))
+_OLDEST = (
+    select(trail_entry.c.at)
+    .join(trail_pending, trail_pending.c.entry_id == trail_entry.c.id)
+    .order_by(trail_pending.c.entry_id)
+    .limit(1)
+)
+_MADE = select(trail_checkpoint.c.at).order_by(trail_checkpoint.c.size.desc()).limit(1)
 _LINES = select(trail_cosignature.c.line).where(trail_cosignature.c.size == bindparam("size"))
 _FULL = select(trail_tile.c.hashes).where(trail_tile.c.level == bindparam("level"), trail_tile.c.number == bindparam("number"))
 
@@ -143,6 +150,18 @@ class Log:
         """Number of entries that have no number yet."""
         with reading(self._engine) as connection:
             return connection.scalar(select(func.count()).select_from(trail_pending)) or 0
+
+    def stalled_s(self, at: datetime) -> float:
+        """Seconds that entries have waited while no checkpoint was made: much of it, and no sequencer is at work.
+
+        0 where nothing waits. A long line alone does not count: as long as it moves, there are checkpoints.
+        """
+        with reading(self._engine) as connection:
+            oldest, newest = connection.scalar(_OLDEST), connection.scalar(_MADE)
+        if oldest is None:
+            return 0.0
+        since: datetime = max(oldest, newest or oldest)
+        return max((at - since).total_seconds(), 0.0)
 
     def checkpoint(self, size: int | None = None) -> bytes:
         """The checkpoint of a size, or the newest, with its cosignatures.

@@ -23,6 +23,7 @@ from api.settings import Settings
 from keys.errors import SignerUnavailableError
 from keys.signers.socket import SocketSigner
 from provenance.errors import DatabaseUnavailableError
+from provenance.store.log import Log
 from provenance.store.registry import Registry
 
 LINE = re.compile(r'[a-z_]+(\{([a-z]+="([^"\\\n]|\\.)*",?)*\})? ([0-9.e+-]+|\+Inf)')
@@ -45,7 +46,7 @@ def log() -> Iterator[io.StringIO]:
 
 def test_ready_after_the_self_test(client: TestClient, app: FastAPI) -> None:
     assert client.get("/readyz").json() == {
-        "status": "ready", "checks": {"database": "ok", "signing process": "ok", "self-test": "ok"},
+        "status": "ready", "checks": {"database": "ok", "signing process": "ok", "sequencer": "ok", "self-test": "ok"},
     }  # fmt: skip
     assert dict(app.state.selftest.found) == {"good": "trusted", "mail": "valid", "tampered": "altered", "expired": "invalid"}
 
@@ -76,6 +77,20 @@ def test_not_ready_says_which_part(client: TestClient, app: FastAPI, problem: An
     passed, app.state.selftest = app.state.selftest, selftest.SelfTest({}, 0.0)
     assert problem(client.get("/readyz"), 503, "unavailable")["detail"] == "not ready: self-test"
     app.state.selftest = passed
+
+
+@pytest.mark.parametrize(("stalled_s", "ready"), [(0.0, True), (29.0, True), (31.0, False)])
+def test_not_ready_when_nobody_numbers(
+    client: TestClient, problem: Any, monkeypatch: pytest.MonkeyPatch, stalled_s: float, ready: bool
+) -> None:
+    """As with a sequencer that died; how long it stalls is `Log.stalled_s`, tested with the trail."""
+    client.get("/readyz")
+    monkeypatch.setattr(Log, "stalled_s", lambda *_: stalled_s)
+    if ready:
+        assert client.get("/readyz").json()["checks"]["sequencer"] == "ok"
+    else:
+        assert problem(client.get("/readyz"), 503, "unavailable")["detail"] == "not ready: sequencer"
+    assert f"colophon_trail_stalled_seconds {stalled_s:g}" in client.get("/metrics").text
 
 
 def test_a_service_whose_self_test_fails_does_not_start(house: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -343,3 +343,21 @@ def _without_triggers(engine: Engine, table: str, sql: str) -> None:
         else:
             connection.execute(text(f"DROP TRIGGER {table}_no_update"))
         connection.execute(text(sql))
+
+
+def test_a_sequencer_that_is_gone_is_noticed(
+    engine: Engine, many: Callable[[int], None], sequencer: Sequencer, log: Log, at: datetime
+) -> None:
+    """Entries of the fixture are of one instant, and so are its checkpoints."""
+    assert log.stalled_s(at + timedelta(hours=1)) == 0  # nothing waits
+    many(3)
+    assert log.stalled_s(at + timedelta(seconds=40)) == 40
+    assert log.stalled_s(at - timedelta(seconds=5)) == 0  # a clock that goes behind
+    sequencer.drain()
+    assert log.stalled_s(at + timedelta(hours=1)) == 0
+    many(1)
+    busy = Sequencer(engine, sequencer._signer, sequencer._keys, now=lambda: at + timedelta(seconds=50), batch=1)
+    many(1)
+    busy.step()  # one of two: the line is there still, and it moves
+    assert log.waiting() == 1
+    assert log.stalled_s(at + timedelta(seconds=60)) == 10
