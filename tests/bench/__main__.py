@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.bench import road
+from tests.bench import keys, road
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,8 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 def main(arguments: list[str]) -> None:
     table = road.table()
     print(table)
+    costs = keys.table()
+    print(costs)
     if "--write" in arguments:
         put(ROOT / "README.md", "road", table)
+        put(ROOT / "keys" / "README.md", "keys", costs)
 
 
 def put(path: Path, name: str, table: str) -> None:

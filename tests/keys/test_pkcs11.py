@@ -2,56 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pkcs11
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from keys.algorithms import generate, verify
-from keys.certificate import to_pem
+from keys.algorithms import verify
 from keys.errors import KeysError, SignerUnavailableError, SigningRefusedError, UnknownSignerError
 from keys.signer import load
 from keys.signers.pkcs11 import Pkcs11Signer, Pkcs11Uri
+from tests.keys import softhsm
 
-MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so", "/opt/homebrew/lib/softhsm/libsofthsm2.so")
 ALGORITHMS = ("es256", "es384", "ps256", "ed25519")
 
 
 @pytest.fixture(scope="module")
-def token(tmp_path_factory: pytest.TempPathFactory, lab: Any) -> Iterator[str]:
+def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URI of a token that holds one key of each kind, its PIN in a file; gives everything but the key's name."""
-    module = os.environ.get("COLOPHON_TEST_PKCS11") or next((m for m in MODULES if Path(m).exists()), None)
-    if module is None or shutil.which("softhsm2-util") is None:
-        pytest.skip("SOFTHSM MISSING: apt-get install softhsm2 (or set COLOPHON_TEST_PKCS11)")
-    folder = tmp_path_factory.mktemp("hsm")
-    (folder / "tokens").mkdir()
-    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nlog.level = ERROR\n")
-    before = os.environ.get("SOFTHSM2_CONF")
-    os.environ["SOFTHSM2_CONF"] = str(folder / "softhsm2.conf")
-    _softhsm("--init-token", "--free", "--label", "studio", "--pin", "1234", "--so-pin", "4321")
-    for number, alg in enumerate(ALGORITHMS, start=1):
-        key = generate(alg, rsa_bits=2048)
-        leaf = lab.issue(f"leaf {alg}", key=key, alg=alg)
-        path = folder / f"{alg}.p8"
-        path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        _softhsm("--import", str(path), "--token", "studio", "--label", alg, "--id", f"{number:02d}", "--pin", "1234")
-        (folder / f"{alg}.pem").write_text(to_pem((leaf.certificate,)))
-    (folder / "pin").write_text("1234\n")
-    (folder / "pin").chmod(0o600)
-    yield f"pkcs11:token=studio;object={{}};x-chain-path={folder}/{{}}.pem?module-path={module}&pin-source=file:{folder}/pin"
-    if before is None:
-        del os.environ["SOFTHSM2_CONF"]
-
-
-def _softhsm(*arguments: str) -> None:
-    subprocess.run(["softhsm2-util", *arguments], check=True, capture_output=True)
+    with softhsm.token(tmp_path_factory.mktemp("hsm"), ALGORITHMS) as ref:
+        if ref is None:
+            pytest.skip("SOFTHSM MISSING: apt-get install softhsm2 (or set COLOPHON_TEST_PKCS11)")
+        yield ref
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
