@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import TypeVar
 
 from asn1crypto import x509 as asn1_x509
@@ -74,6 +75,7 @@ def has_unique_ids(certificate: x509.Certificate) -> bool:
     return any(body[field].native is not None for field in ("issuer_unique_id", "subject_unique_id"))
 
 
+@lru_cache(maxsize=4096)  # a pure function of two certificates' bytes, and the dear part of every path
 def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether the issuer's name and key made this certificate (RSA PKCS#1 v1.5 and PSS, ECDSA, Ed25519)."""
     try:
@@ -104,6 +106,7 @@ def outside_validity(certificate: x509.Certificate, at: datetime) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def unreadable(certificate: x509.Certificate) -> str | None:
     """Say what cannot be parsed of the parts that `cryptography` parses only when asked; None if all can.
 

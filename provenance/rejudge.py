@@ -83,16 +83,18 @@ def _judged(touched: Sequence[Touched], desk: Desk, at: datetime) -> Iterator[tu
 
 
 def _credentials(part: Sequence[Touched], desk: Desk) -> list[_Read]:
-    """The registered credential of each; None where its object is damaged or gone."""
+    """The registered credential of each; None where its object is damaged or gone. A manifest is fetched and read once."""
     assert desk.registry is not None
-    stores: list[bytes] = []
-    for old in part:
+    stores: dict[str, bytes] = {}
+    for label in dict.fromkeys(old.asset.manifest_id for old in part):
         try:
-            stores.append(desk.registry.manifest_store(old.asset.manifest_id) or b"")
+            store = desk.registry.manifest_store(label)
         except StoreError:
-            stores.append(b"")
-    read = iter(desk.workers.run(tasks.read_many, [store for store in stores if store]))
-    return [next(read) if store else None for store in stores]
+            store = None
+        if store:
+            stores[label] = store
+    read = dict(zip(stores, desk.workers.run(tasks.read_many, list(stores.values())), strict=True))
+    return [read.get(old.asset.manifest_id) for old in part]
 
 
 def _evidence(old: Touched, credential: _Read) -> Evidence | None:

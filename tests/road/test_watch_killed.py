@@ -117,7 +117,7 @@ def test_killed_twenty_times(tmp_path: Path) -> None:
         while not ready.exists():
             assert process.is_alive(), "it ended by itself"
             time.sleep(0.005)
-        time.sleep(dice.uniform(0.0, 0.5))
+        time.sleep(dice.uniform(0.0, 1.2))
         assert process.pid is not None
         assert process.is_alive(), "it ended by itself"
         os.kill(process.pid, signal.SIGKILL)
