@@ -21,6 +21,7 @@ import av
 from watermark.errors import CarrierTooSmallError, MediaDecodeError, UnsupportedError
 from watermark.video.detect import detect
 from watermark.video.detection import VideoDetection
+from watermark.video.encoding import CRF_LEAST, CRF_MOST
 from watermark.video.frames import chosen, evenly, length_s
 from watermark.video.layout import LEAST_S
 from watermark.video.opened import film_streams, opened
@@ -106,7 +107,10 @@ def mark_file(
         UnsupportedError: another container, no film in it, or a kind of film that is not written here.
         CarrierTooSmallError: less than half a second, or fewer than 64 pixels on the short side.
         OSError: the file cannot be read, or the copy not be written.
+        ValueError: id, key, strength or constant rate factor out of range.
     """
+    if crf is not None and not CRF_LEAST <= crf <= CRF_MOST:
+        raise ValueError(f"a constant rate factor is {CRF_LEAST}–{CRF_MOST}, not {crf}")
     handle, name = tempfile.mkstemp(dir=dst.parent, prefix=f".{dst.name}.", suffix=".part")
     os.close(handle)
     part = Path(name)

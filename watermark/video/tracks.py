@@ -11,7 +11,7 @@ import numpy as np
 from watermark.audio import Embedder as SoundEmbedder
 from watermark.errors import UnsupportedError
 from watermark.video.embed import Embedder
-from watermark.video.encoding import CRF_LEAST, CRF_MOST, KEPT_TAGS, Encoder, configure, encoder_for
+from watermark.video.encoding import KEPT_TAGS, Encoder, configure, encoder_for
 from watermark.video.opened import form_of, has_luma, plane
 
 _BROKEN_MOST = 1_000
@@ -48,9 +48,6 @@ class Film:
     def __init__(
         self, target: Any, stream: Any, container: str, mark_id: int, key: bytes, strength: float | None, crf: int | None
     ) -> None:
-        """Raises ValueError for a constant rate factor out of range."""
-        if crf is not None and not CRF_LEAST <= crf <= CRF_MOST:
-            raise ValueError(f"a constant rate factor is {CRF_LEAST}–{CRF_MOST}, not {crf}")
         self._stream, self._mark = stream, (mark_id, key, strength)
         stream.thread_type = "AUTO"
         self.encoder: Encoder = encoder_for(stream.codec_context.name, container)

@@ -1,0 +1,98 @@
+"""Measure the film mark on the corpus: `python -m tests.bench.video FILM …`.
+
+Prints the tables of watermark/VIDEO.md. Times are CPU seconds of one process.
+"""
+# ruff: noqa: E402 - the settings below are read when the libraries are first imported
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("SVT_LOG", "1")
+
+import argparse
+import math
+import tempfile
+import time
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from watermark import image, quality, video_files
+from watermark.film import Embedder
+from watermark.payload import PUBLIC_KEY
+from watermark.video.frames import length_s
+from watermark.video.opened import decoded, film_stream, form_of, opened, plane
+from watermark.video_attacks import still
+from watermark.video_ladder import VIDEO_2026
+
+MARK_ID = 0x9E3779B97F4A7C15
+SEED = 7
+STILLS = (0.1, 0.3, 0.5, 0.7, 0.9)
+
+
+def measure_cost(path: Path, frames_most: int = 150) -> tuple[float, float, float]:
+    """Mean PSNR of luma in dB, and CPU ms per frame of marking and of the x264 medium encode of the same frames."""
+    marking = encoding = 0.0
+    psnrs = []
+    embedder, codec = None, av.CodecContext.create("libx264", "w")
+    with opened(path) as container:
+        stream = film_stream(container, path)
+        for number, frame in enumerate(decoded(container, stream)):
+            frame.make_writable()
+            before = plane(frame).copy()
+            start = time.process_time()
+            embedder = embedder or Embedder(form_of(frame, stream), MARK_ID, PUBLIC_KEY)
+            embedder.mark(plane(frame), number / 25)
+            marking += time.process_time() - start
+            psnrs.append(quality.psnr(before, plane(frame)))
+            if not codec.is_open:
+                codec.width, codec.height, codec.pix_fmt = frame.width, frame.height, frame.format.name
+                codec.time_base, codec.options, codec.thread_count = stream.time_base, {"preset": "medium", "crf": "18"}, 1
+            frame.pict_type = 0
+            start = time.process_time()
+            codec.encode(frame)
+            encoding += time.process_time() - start
+            if number + 1 == frames_most:
+                break
+    return float(np.mean(psnrs)), 1000 * marking / len(psnrs), 1000 * encoding / len(psnrs)
+
+
+def measure_film(path: Path, folder: Path) -> None:
+    psnr, marking, encoding = measure_cost(path)
+    print(f"\n{path.name}: luma PSNR {psnr:.2f} dB; marking {marking:.2f} ms a frame, x264 {encoding:.1f} ms", flush=True)
+    marked = folder / f"marked-{path.name}"
+    video_files.mark_file(path, marked, MARK_ID, PUBLIC_KEY, sound=False)
+    length = length_s(marked)
+    for step in VIDEO_2026.steps:
+        copy = folder / f"copy{step.suffix}"
+        step.apply(marked, copy, start_s=max(0.0, (length - step.seconds) / 2), seed=SEED)
+        start = time.process_time()
+        found = video_files.detect_file(copy, [PUBLIC_KEY])
+        spent = time.process_time() - start
+        assert found.mark_id in (None, MARK_ID), f"a wrong id in {path.name} after {step.name}"
+        chance = f"10^{math.log10(max(found.p_false, 1e-300)):.0f}" if found.found else "–"
+        print(f"| {step.title} | {chance} | {found.frames} | {spent:.2f} |", flush=True)
+    read = 0
+    for at in STILLS:
+        picture = still(marked, at)
+        half = cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2), interpolation=cv2.INTER_AREA)
+        _, data = cv2.imencode(".jpg", half, [cv2.IMWRITE_JPEG_QUALITY, 75])
+        read += image.detect(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8), keys=[PUBLIC_KEY]).mark_id == MARK_ID
+    print(f"| a still, half size, JPEG 75 | {read} of {len(STILLS)} | | |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("films", nargs="+", type=Path)
+    with tempfile.TemporaryDirectory() as folder:
+        for path in parser.parse_args().films:
+            measure_film(path, Path(folder))
+
+
+if __name__ == "__main__":
+    cv2.setNumThreads(1)
+    main()
