@@ -74,6 +74,8 @@ def summary(word: Status, layers: Layers, shown: Appraisal | None, evidence: Evi
         return f"There is a problem with this {thing}'s credential, and nothing else led to its origin."
     if word is Status.UNKNOWN:
         return f"It could not be decided what is known of this {thing}."
+    if not evidence.mark.looked:
+        return f"No credential was found in this {thing}, and no mark was looked for. That proves nothing either way."
     return f"No credential and no mark were found in this {thing}. That proves nothing either way."
 
 

@@ -90,10 +90,10 @@ def credential(facts_: CredentialFacts) -> Iterator[Row]:
     yield Row("revocation", _REVOCATION.get(revocation.state, revocation.state) + source)
 
 
-def mark(facts_: MarkFacts) -> Iterator[Row]:
+def mark(facts_: MarkFacts, *, looked: bool = True) -> Iterator[Row]:
     """What was read from the pixels or samples, with its evidence."""
     if not facts_.found:
-        yield Row("mark", "none found")
+        yield Row("mark", "none found" if looked else "not looked for")
         return
     yield Row("mark", _mark(facts_))
     if facts_.bit_errors is not None:

@@ -96,6 +96,13 @@ def test_unmarked_photo_is_none(other: Path, house: House, at: datetime) -> None
     assert found.not_checked == ()
 
 
+def test_what_nobody_looked_for_was_not_missed(other: Path, house: House, at: datetime) -> None:
+    found = verify(other, house.desk, at=at, marks=False).verdict
+    assert found.status is Status.NONE
+    assert "no mark was looked for" in found.summary
+    assert "mark" in found.not_checked
+
+
 def test_mark_copied_onto_another_photo_is_a_conflict(
     signed: Signed, photo: Path, other: Path, house: House, tmp_path: Path, at: datetime
 ) -> None:

@@ -55,7 +55,11 @@ def account(terminal: Terminal, file: Path, verdict: Verdict) -> None:
     terminal.table((), [headline(file, verdict)])
     terminal.line(verdict.summary, indent=2)
     _section(terminal, "Why", [Row("·", reason.say) for reason in verdict.reasons])
-    _section(terminal, "Layers", [*verdicts.credential(verdict.credential), *verdicts.mark(verdict.mark)])
+    _section(
+        terminal,
+        "Layers",
+        [*verdicts.credential(verdict.credential), *verdicts.mark(verdict.mark, looked="mark" not in verdict.not_checked)],
+    )
     _section(terminal, "Declared", list(verdicts.declared(verdict.declared)))
     if verdict.changes:
         _section(terminal, "Where it changed", verdicts.changes(verdict.changes))
