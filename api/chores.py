@@ -78,10 +78,10 @@ def send(house: House) -> tuple[Delivery, ...]:
 
 
 def stamp(house: House) -> tuple[Outcome, ...]:
-    """Fetch time stamps for what waits for one."""
-    waiting = [one for one in queued(house.desk, at=_now(), limit=_STAMPS_AT_ONCE) if one.state is StampState.WAITING]
-    if house.tsa_url is None or not waiting:
-        return ()
+    """Fetch time stamps for what waits for one; what came too late is told every time."""
+    standing = queued(house.desk, at=_now(), limit=_STAMPS_AT_ONCE)
+    if house.tsa_url is None or all(one.state is not StampState.WAITING for one in standing):
+        return tuple(one for one in standing if one.state is StampState.EXPIRED)
     return tuple(stamp_queue(house.desk, house.tsa_url, clock=_now, limit=_STAMPS_AT_ONCE))
 
 

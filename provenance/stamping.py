@@ -63,7 +63,7 @@ class Outcome:
 def queued(desk: Desk, *, at: datetime, limit: int = 500) -> tuple[Outcome, ...]:
     """The queue as it stands, the most urgent first; nothing is asked of anybody."""
     assert desk.registry is not None
-    return tuple(_standing(due, at) for due in desk.registry.stamp_queue(limit=limit))
+    return tuple(_standing(due, at) for due in desk.registry.stamp_queue(limit=limit, at=at))
 
 
 def stamp_queue(
@@ -80,7 +80,7 @@ def stamp_queue(
     """
     assert desk.registry is not None
     failures, why = 0, None
-    for due in desk.registry.stamp_queue(limit=limit):
+    for due in desk.registry.stamp_queue(limit=limit, at=clock()):
         standing = _standing(due, clock())
         if standing.state is StampState.EXPIRED:
             yield standing

@@ -315,10 +315,10 @@ class Registry:
         with reading(self._engine) as connection:
             return served.statuses(connection, ids)
 
-    def stamp_queue(self, *, limit: int = 500) -> tuple[StampDue, ...]:
-        """Return the manifests that still lack a trusted time stamp, the most urgent first; overdue ones included."""
+    def stamp_queue(self, *, limit: int = 500, at: datetime | None = None) -> tuple[StampDue, ...]:
+        """Return the manifests that still lack a trusted time stamp, the most urgent first; overdue at an instant: last."""
         with reading(self._engine) as connection:
-            return stamps.queue(connection, limit)
+            return stamps.queue(connection, limit, None if at is None else utc(at))
 
     def stamped(self, manifest_id: str, at: datetime) -> None:
         """Take a manifest off the queue; again changes nothing.

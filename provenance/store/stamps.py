@@ -17,12 +17,16 @@ from provenance.store.records import StampDue, is_name
 from provenance.store.tables import manifest, stamp
 
 
-def queue(connection: Connection, limit: int) -> tuple[StampDue, ...]:
-    """Return the manifests without a trusted time stamp, the most urgent first; overdue ones included."""
+def queue(connection: Connection, limit: int, at: datetime | None = None) -> tuple[StampDue, ...]:
+    """Return the manifests without a trusted time stamp, the most urgent first; what was overdue at an instant comes last.
+
+    Otherwise what came too late, and stays for people to see, would some day fill every batch.
+    """
+    late = [case((manifest.c.stamp_due <= at, 1), else_=0)] if at is not None else []
     query = (
         select(manifest.c.label, manifest.c.digest, manifest.c.stamp_due)
         .where(manifest.c.stamp_due.is_not(None), manifest.c.stamped_at.is_(None))
-        .order_by(manifest.c.stamp_due, manifest.c.label)
+        .order_by(*late, manifest.c.stamp_due, manifest.c.label)
         .limit(limit)
     )
     return tuple(StampDue(row.label, row.digest, row.stamp_due) for row in connection.execute(query))

@@ -55,6 +55,9 @@ def _say(terminal: Terminal, done: Done) -> None:
         terminal.line(f"stamped: {count(stamped, 'manifest')}")
     if done.recorded:
         terminal.line(f"written into the trail: {count(done.recorded, 'signature')}")
+    late = sum(str(one.state) == "expired" for one in done.stamped)
+    if late:
+        terminal.line(f"unstamped for ever: {count(late, 'manifest')} (colophon stamp --list)", "bad")
     for sent in done.sent:
         if sent.ok:
             terminal.line(f"told {sent.target}")
