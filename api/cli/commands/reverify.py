@@ -15,7 +15,7 @@ from api.cli.terminal import Terminal
 
 @declare(
     "reverify",
-    example="colophon verify photo.jpg --json > then.json\ncolophon reverify photo.jpg --verdict then.json",
+    example="colophon reverify photo.jpg\ncolophon reverify photo.jpg --verdict then.json --at 2027-11-21T10:00:00Z",
 )
 @click.argument("path", type=PATH, metavar="FILE")
 @click.option("--verdict", "earlier", type=PATH, metavar="JSON", help="The earlier verdict; default: the one kept in this home.")
