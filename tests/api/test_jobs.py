@@ -254,7 +254,7 @@ def served(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL, text=True)
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(600):
+        for _ in range(2000):  # a busy machine takes its time to begin
             try:
                 urllib.request.urlopen(f"{address}/healthz", timeout=5).close()
                 break
