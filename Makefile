@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint types quick bench bench-image clean
+.PHONY: help setup demo serve test lint types quick bench bench-image bench-audio clean
 
 help:  ## these lines
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,10 @@ bench: $(READY)  ## the figures of the README
 
 bench-image: $(READY)  ## the table of the image mark, beside its peers
 	$(BIN)/python -m tests.bench.image_table --save $(VENV)/bench-image.jsonl
+
+bench-audio: $(READY)  ## the tables of the sound mark, into watermark/SOUND.md: half an hour and more
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.audio --write
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.soundfit --write
 
 clean:
 	rm -rf $(VENV) build demo-report *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

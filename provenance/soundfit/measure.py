@@ -26,6 +26,8 @@ _CORE_S = 2.0  # agreement that is needed to speak of this recording at all
 _LONG = 2 * FRAMES_PER_SECOND  # frames from which a mean spectrum means something
 _SILENT_DB = -70.0
 _COLOUR_DB = 6.0  # by how much mean spectra may differ, the gain being equal
+_HALF = 0.5
+_FIRM = 0.76  # mean correlation of what agrees: honest copies have .8 and more, a mark lifted off and laid over other sound less
 _SILENCED_DB = 25.0  # by how much a place must be softer than the reference, the rest being equal
 
 
@@ -91,6 +93,10 @@ def measure(copy: Envelope, reference: Envelope, *, speed: float = 1.0) -> Sound
         return SoundFit(Agreement.UNDECIDED, 0.0, 0.0, 0.0, None, ())
     if agreeing.sum() * BLOCK_S < min(_CORE_S, comparable.sum() * BLOCK_S / 2):
         return SoundFit(Agreement.FOREIGN, 0.0, 0.0, 0.0, None, ())
+    if score < _HALF and float(path.scores[agreeing].mean()) < _FIRM:
+        # little, and weakly: what a mark lifted off this recording and laid over another carries of it
+        told = path.told.mean() >= _HALF
+        return SoundFit(Agreement.FOREIGN, 0.0, 0.0, 0.0, None, ()) if told else _by_colour(copy.levels, levels)
     changes = tuple(sorted(_changes(path, silenced, around), key=lambda c: c.start_s))
     first = int(path.shifts[follows][0])
     return SoundFit(

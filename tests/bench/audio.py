@@ -1,4 +1,4 @@
-"""Tables of the sound mark: quality, what survives, speed, chance, attackers. `python -m tests.bench.audio [--quick]`.
+"""Tables of the sound mark: quality, what survives, speed, chance, attackers. `make bench-audio` prints them into SOUND.md.
 
 Clips shorter than 24 s are repeated up to it (the period of the repeat is never that of a tile), so that every clip enters
 every row. One thread; set OMP_NUM_THREADS=1 before the start, or the matrix products of one clip wait for each other.
@@ -7,21 +7,26 @@ every row. One thread; set OMP_NUM_THREADS=1 before the start, or the matrix pro
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.bench.__main__ import ROOT, put
 from watermark import audio, audio_attacks
 from watermark.audio_ladder import AUDIO_2026
 from watermark.payload import PUBLIC_KEY
 from watermark.quality_audio import grade
 
 Samples = NDArray[np.float32]
+T = TypeVar("T")
 SECONDS = 24
 ID = 0x5EED_0F_C0_10_F0_40
 
@@ -73,9 +78,10 @@ def quality(sounds: list[tuple[str, Samples, int]]) -> list[tuple[str, Samples, 
 
 
 def survival(marked: list[tuple[str, Samples, int]], only: str) -> None:
-    """Put every clip through the ladder and print how many ids come back."""
-    print("| step | exact id | not read |\n|---|---|---|")
+    """Put every clip through the ladder and print how many ids come back: the steps that all live through in one row."""
     wrong = 0
+    whole: list[str] = []
+    rows: list[str] = []
     for step in AUDIO_2026.steps:
         if only not in step.name:
             continue
@@ -85,7 +91,12 @@ def survival(marked: list[tuple[str, Samples, int]], only: str) -> None:
             wrong += found.mark_id not in (ID, None)
             if found.mark_id != ID:
                 missed.append(name)
-        print(f"| {step.title} | {len(marked) - len(missed)}/{len(marked)} | {', '.join(missed)} |", flush=True)
+        if missed:
+            rows.append(f"| {step.title} | {len(marked) - len(missed)}/{len(marked)} | {', '.join(missed)} |")
+        else:
+            whole.append(step.title)
+    print("| step | exact id | not read |\n|---|---|---|")
+    print("\n".join([f"| {'; '.join(whole)} | {len(marked)}/{len(marked)} each | |", *rows]))
     print(f"\nWrong ids: {wrong}.\n")
 
 
@@ -178,8 +189,20 @@ def chance(sounds: list[tuple[str, Samples, int]], hours: float, seed: int = 202
     print(f"Full searches of unmarked and wrongly keyed sound: {trials}, {heard / 3600:.1f} h; {accepted} accepted.\n")
 
 
+def _printed(name: str, write: bool, section: Callable[[], T]) -> T:
+    """Print a section, and put it into its place in SOUND.md where that is wished."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        value = section()
+    print(text.getvalue(), flush=True)
+    if write:
+        put(ROOT / "watermark" / "SOUND.md", f"audio-{name}", text.getvalue().strip())
+    return value
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the tables into watermark/SOUND.md")
     parser.add_argument("--quick", action="store_true", help="three clips, no chance row")
     parser.add_argument("--only", default="", help="steps whose name contains this")
     parser.add_argument("--chance", action="store_true", help="the chance row alone")
@@ -187,19 +210,20 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=10.0, help="of unmarked sound for the chance row")
     options = parser.parse_args()
     sounds = [(name, long_enough(sound, rate), rate) for name, sound, rate in clips()]
+    write = options.write
     if options.chance:
-        chance(sounds, options.hours, options.seed)
+        _printed("chance", write, lambda: chance(sounds, options.hours, options.seed))
         return
     if options.quick:
         sounds = sounds[::3]
-    marked = quality(sounds)
-    survival(marked, options.only)
+    marked = _printed("quality", write, lambda: quality(sounds))
+    _printed("survival", write, lambda: survival(marked, options.only))
     if not options.only:
-        speeds(sounds, marked)
-        gaps(sounds, marked)
-        attackers(sounds, marked)
+        _printed("speed", write, lambda: speeds(sounds, marked))
+        _printed("gaps", write, lambda: gaps(sounds, marked))
+        _printed("attackers", write, lambda: attackers(sounds, marked))
         if not options.quick:
-            chance(sounds, options.hours, options.seed)
+            _printed("chance", write, lambda: chance(sounds, options.hours, options.seed))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from provenance.fit.result import Agreement
 from provenance.soundfit import Envelope, SoundFit, measure
 from provenance.soundfit.envelope import of_blocks
 from tests.sound.conftest import RATE, music
-from watermark import audio_attacks
+from watermark import audio, audio_attacks
+from watermark.payload import PUBLIC_KEY
 
 Samples = NDArray[np.float32]
 SOUND = music(20, seed=21)
@@ -158,3 +159,10 @@ def test_steady_noise_is_told_by_its_colour_only() -> None:
     stored = envelope(white)
     assert measure(envelope(again), stored).agreement is Agreement.FITS
     assert measure(envelope(low), stored).agreement is Agreement.FOREIGN
+
+
+def test_a_mark_lifted_off_and_laid_over_other_sound_is_foreign() -> None:
+    """The difference between a marked and an unmarked recording carries the recording's own pauses, softly."""
+    marked = audio.embed(SOUND, RATE, 9, key=PUBLIC_KEY)
+    laid = OTHER + (marked - SOUND)
+    assert measure(envelope(laid), envelope(marked)).agreement is Agreement.FOREIGN
