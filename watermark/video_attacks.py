@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watermark.video.opened import film_stream, opened
+from watermark.video.priority import kept_priority
 
 Picture = NDArray[np.uint8]
 Change = Callable[[Picture, np.random.Generator], Picture]
@@ -81,6 +82,8 @@ def encode_again(src: Path, dst: Path, todo: Pass, *, start_s: float = 0.0, seco
                 written.codec_context.thread_count = 1
                 if todo.kbps:
                     written.bit_rate = 1000 * todo.kbps
+                with kept_priority():
+                    target.start_encoding()
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")
             frame.pts, frame.time_base = number, 1 / written.codec_context.framerate
             target.mux(written.encode(frame))

@@ -25,6 +25,7 @@ from watermark.video.encoding import CRF_LEAST, CRF_MOST
 from watermark.video.frames import chosen, evenly, length_s
 from watermark.video.layout import LEAST_S
 from watermark.video.opened import film_streams, opened
+from watermark.video.priority import kept_priority
 from watermark.video.spans import spans
 from watermark.video.tracks import Copied, Film, Sound, Track
 
@@ -249,7 +250,8 @@ def _pump(container: Any, target: Any, tracks: dict[int, Track], teller: _Teller
 
 
 def _flow(target: Any, tracks: dict[int, Track], waiting: list[Any]) -> None:
-    target.start_encoding()
+    with kept_priority():
+        target.start_encoding()
     for track in tracks.values():
         if isinstance(track, Film):
             track.catch_up(target)
