@@ -32,6 +32,7 @@ from api.routes import (
     assets,
     authority,
     claims,
+    deposits,
     desk,
     events,
     feed,
@@ -142,6 +143,7 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = (), guarded: b
     app.include_router(claims.router, prefix=API, tags=["media"], max_body_size=MAX_BODY + 1)
     for path, endpoint, methods in authority.ROUTES:
         app.add_route(path, endpoint, methods=list(methods))
+    app.include_router(deposits.router, prefix=API, tags=["assets"], max_body_size=deposits.MOST_BYTES)
     app.include_router(jobs.router, prefix=API, tags=["media"])
     app.include_router(desk.router, prefix=API, tags=["desk"])
     app.include_router(assets.router, prefix=API, tags=["assets"])

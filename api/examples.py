@@ -337,6 +337,7 @@ NAMED: dict[str, dict[str, Any]] = {
     **VERDICTS,
     "signed": {"summary": "A photo was signed", "value": SIGNED},
     "asset": {"summary": "A photo", "value": ASSET},
+    "deposited": {"summary": "A photo", "value": {"manifest_id": _MANIFEST}},
     "trail": {"summary": "One entry", "value": TRAIL},
     "survival": {"summary": "Two steps", "value": SURVIVAL},
     "lineage": {"summary": "A photo and its crop", "value": LINEAGE},

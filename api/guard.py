@@ -39,6 +39,7 @@ RULES: tuple[tuple[frozenset[str], str, str | None], ...] = (
     (_ANY, "/api/v1/reverify", "auditor"),
     (_ANY, "/api/v1/sign", "signer"),
     (_ANY, "/api/v1/renditions", "signer"),
+    (_ANY, "/api/v1/deposits", "signer"),
     (_ANY, "/v1/matches/byContent", "auditor"),
     (_ANY, "/v1/matches/byReference", "auditor"),
     (_ANY, "/v1/matches/", "feed"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Base64Bytes, BaseModel, ConfigDict, Field
 
 from provenance.verdict import Binding, Signature, Source, Status, Trust
 
@@ -357,6 +357,26 @@ class Difference(Wire):
     metadata: list[ChangedFact]
     content: ContentDifference | None = Field(description="Null where there is nothing to compare.")
     pictures: DifferencePictures | None = Field(None, description="Only with `?pictures=true`.")
+
+
+class Deposit(Wire):
+    """A signed asset without the asset: its manifest store, and the small copy that others are compared with."""
+
+    asset_id: AssetId
+    sha256: Sha256 = Field(description="Of the signed asset.")
+    media_type: str = Field(min_length=1, max_length=512)
+    width: int | None = Field(None, ge=1, le=65_535, description="Upright, in pixels.")
+    height: int | None = Field(None, ge=1, le=65_535)
+    duration_ms: int | None = Field(None, ge=0, le=2**31 - 1)
+    manifest_store: Base64Bytes
+    reference: Base64Bytes | None = None
+    reference_media_type: (
+        Literal["image/webp", "application/vnd.colophon.sound-envelope", "application/vnd.colophon.film-reel"] | None
+    ) = None
+
+
+class Deposited(Wire):
+    manifest_id: str
 
 
 class FeedSigner(Wire):

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 
-from api.settings import DEVELOPMENT, NONE, Settings
-from keys import keystore as stores
-from keys import shelf, tsa
-from keys.keystore import Keystore
+from sqlalchemy import Engine
+
+from api.settings import Settings
+from api.workshop import Workshop, open_workshop
 from keys.trust import TrustList
-from provenance.desk import Desk, Studio
-from provenance.errors import DatabaseUnavailableError, OutputError
-from provenance.isolation import Budget, Workers
+from provenance.errors import DatabaseUnavailableError
 from provenance.store import database
 from provenance.store.chores import Chores
 from provenance.store.jobs import Jobs
@@ -29,56 +24,24 @@ from provenance.store.reviews import Reviews
 from provenance.trail import service
 from provenance.trail.note import NoteKey
 from provenance.trail.witness import parse_witness
-from watermark.payload import PUBLIC_KEY
-
-_PROBE_TIMEOUT_S = 3.0
-_INTERIM = "interim"
 
 
-@dataclass(frozen=True)
-class House:
+@dataclass(frozen=True, kw_only=True)
+class House(Workshop):
     """An opened home: everything that a use case may be handed."""
 
-    settings: Settings
     registry: Registry
-    desk: Desk
-    keystore: Keystore
     log: Log
     chores: Chores
     statuses: QuickStatuses
     jobs: Jobs
     reviews: Reviews
     quotas: Quotas
-    tsa_url: str | None
-    signer_override: str | None = None  # reference of a signing process, when private keys must not be opened here
 
     @property
     def witnesses(self) -> tuple[NoteKey, ...]:
         """Keys of those who cosign the log."""
         return tuple(key for line in sequencing(self.settings).witnesses for key in parse_witness(line).keys)
-
-    def studio(self, key: str | None = None, *, offline: bool = False, identity: str | None = None) -> Studio:
-        """What signing with a key, and an organisation's second key, needs; a key is only opened where it is used."""
-        return Studio(
-            desk=self.desk,
-            signer=self._reference(key or self.settings.signer or stores.DEVELOPMENT),
-            identity=self._reference(identity) if identity else None,
-            keys_folder=self.keystore.folder,
-            mark_key=self.desk.mark_keys[0],
-            tsa=(lambda: None) if offline else self._answering_tsa,
-            new_mark_id=lambda: secrets.randbits(64),
-            new_asset_id=lambda: uuid.uuid4().hex,
-        )
-
-    def _reference(self, key: str) -> str:
-        """A key of the folder is the signing process's where there is one."""
-        return f"{self.signer_override}?key={key}" if self.signer_override is not None and ":" not in key else key
-
-    def _answering_tsa(self) -> str | None:
-        """The authority's URL, if it answers now: the library would fail a signature for a stamp."""
-        if self.tsa_url is None or not tsa.probe(self.tsa_url, _PROBE_TIMEOUT_S):
-            return None
-        return self.tsa_url
 
 
 @contextmanager
@@ -101,28 +64,37 @@ def open_house(
         OutputError: the home cannot be made or written.
         DatabaseUnavailableError, KeysError: as their parts do.
     """
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise OutputError(str(settings.home), (error.strerror or str(error)).lower()) from error
+    workshop = open_workshop(settings, signing=signing, extra_lists=extra_lists, signer_override=signer_override, tsa_url=tsa_url)
     with ExitStack() as stack:
-        keystore = _keystore(settings, elsewhere=signer_override is not None)
+        shop = stack.enter_context(workshop)
         engine = database.connect(settings.database)
         stack.callback(engine.dispose)
-        database.migrate(engine)
-        registry = Registry(engine, Objects(settings.objects_folder))
-        budget = Budget(settings.verify_timeout_s, settings.worker_memory_mb << 20)
-        workers = stack.enter_context(Workers(settings.worker_count, budget))
-        lists = (*keystore.development_lists(), *_bundled(settings), *extra_lists)
-        desk = Desk(workers, lists, _mark_keys(settings), registry)
-        url = tsa_url or (_start_tsa(stack, settings, keystore) if signing else None)
+        registry = opened_registry(settings, engine)
         log = Log(engine)
         if signer_override is None:
-            stack.callback(_number, settings, log)
+            stack.callback(number_in, settings, log)
         else:
             stack.enter_context(service.spawn(sequencing(settings)))
-        tables = (Chores(engine), QuickStatuses(engine), Jobs(engine), Reviews(engine), Quotas(engine))
-        yield House(settings, registry, desk, keystore, log, *tables, url, signer_override)
+        yield House(
+            settings=settings,
+            desk=replace(shop.desk, registry=registry),
+            keystore=shop.keystore,
+            tsa_url=shop.tsa_url,
+            signer_override=signer_override,
+            registry=registry,
+            log=log,
+            chores=Chores(engine),
+            statuses=QuickStatuses(engine),
+            jobs=Jobs(engine),
+            reviews=Reviews(engine),
+            quotas=Quotas(engine),
+        )
+
+
+def opened_registry(settings: Settings, engine: Engine) -> Registry:
+    """The registry of a home, its schema brought up to date. Raises StoreError."""
+    database.migrate(engine)
+    return Registry(engine, Objects(settings.objects_folder))
 
 
 def sequencing(settings: Settings) -> service.Task:
@@ -139,38 +111,12 @@ def sequencing(settings: Settings) -> service.Task:
 def number(house: House) -> None:
     """Number now what waits, where the keys may be opened here; else the service's own sequencer does it."""
     if house.signer_override is None:
-        _number(house.settings, house.log)
+        number_in(house.settings, house.log)
 
 
-def _number(settings: Settings, log: Log) -> None:
+def number_in(settings: Settings, log: Log) -> None:
     """Number what this run committed; what cannot be numbered now waits for the next run."""
     with suppress(DatabaseUnavailableError):
         if log.waiting():
             with service.opened(sequencing(settings)) as (sequencer, _):
                 sequencer.drain()
-
-
-def _start_tsa(stack: ExitStack, settings: Settings, keystore: Keystore) -> str | None:
-    if settings.tsa == NONE:
-        return None
-    if settings.tsa == DEVELOPMENT:
-        return stack.enter_context(tsa.serve(keystore.tsa()))
-    return settings.tsa
-
-
-def _keystore(settings: Settings, *, elsewhere: bool) -> Keystore:
-    """The keys folder; made and renewed here only where no signing process does it."""
-    if elsewhere:
-        return Keystore.open(settings.keys_folder)
-    return stores.init_development(settings.keys_folder, now=datetime.now(UTC))
-
-
-def _bundled(settings: Settings) -> tuple[TrustList, ...]:
-    return tuple(
-        entry for entry in shelf.merged(settings.trust_folder) if settings.trust_interim or _INTERIM not in entry.name.lower()
-    )
-
-
-def _mark_keys(settings: Settings) -> tuple[bytes, ...]:
-    own = (bytes.fromhex(settings.mark_key),) if settings.mark_key else ()
-    return (*own, PUBLIC_KEY)

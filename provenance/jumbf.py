@@ -65,6 +65,20 @@ def manifests(store: bytes) -> dict[str, Sealed]:
     return sealed
 
 
+def thumbnail(store: bytes, label: str) -> bytes | None:
+    """The picture that a manifest's claim holds of its asset (C2PA 2.5 §18.11); None where there is none.
+
+    Whether it is the one that was signed, the library says: it compares the digest of every assertion.
+
+    Raises:
+        JumbfError: the box structure is broken.
+    """
+    for path, kind, content in _boxes(store, 0, len(store), (), 0):
+        if kind == b"bidb" and path[1:3] == (label, "c2pa.assertions") and path[-1].startswith("c2pa.thumbnail.claim"):
+            return content
+    return None
+
+
 def _boxes(
     data: bytes, start: int, end: int, path: tuple[str, ...], depth: int
 ) -> Iterator[tuple[tuple[str, ...], bytes, bytes]]:

@@ -2,13 +2,17 @@
 
 The signing process has no database: it writes a journal, on disk before a signature leaves it. Whoever has the database copies
 what is new; entries and the number of the last one are one transaction, so a crash in between copies nothing twice.
+A long journal is laid aside once all of it is in the trail.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from keys import journal
+from keys.errors import KeyFileError
 from provenance.store.chores import Chores
 
 _AT_ONCE = 1000
@@ -29,4 +33,7 @@ def record(folder: Path, chores: Chores) -> int:
         _, found = journal.read(folder, after=chores.recorded(name), limit=_AT_ONCE)
         copied += chores.record(name, [(one.n, one.at, one.as_dict()) for one in found])
         if len(found) < _AT_ONCE:
-            return copied
+            break
+    with suppress(KeyFileError):  # a folder that may only be read: the journal grows on
+        journal.rotate(folder, copied=chores.recorded(name), now=datetime.now(UTC))
+    return copied

@@ -8,7 +8,9 @@ touched. The same bytes are signed once, whatever they are called; another file 
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import os
 import secrets
 import shutil
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from keys.errors import KeysError
 from provenance.backlog import Backlog, Waiting
@@ -23,7 +26,7 @@ from provenance.capture import SignRequest, sign
 from provenance.desk import Studio
 from provenance.errors import ConflictError, FetchError, InputError, ProvenanceError, StoreError, UnavailableError
 from provenance.feed import public_status
-from provenance.fetch import Client
+from provenance.fetch import Answer, Client
 from provenance.sdk import STORE_TYPE
 from provenance.store.registry import Registry
 from watermark.errors import WatermarkError
@@ -31,6 +34,7 @@ from watermark.errors import WatermarkError
 FOLDER = ".colophon"  # in the target folder
 Deliver = Callable[[Waiting], str]
 _REFUSED = frozenset({400, 409, 413, 415, 422})
+_UNKNOWN_THERE = frozenset({404, 405, 413, 501})  # some look at the size before the path
 
 
 class UnwantedError(ProvenanceError):
@@ -153,19 +157,44 @@ def locally(registry: Registry) -> Deliver:
 
 
 def to_service(url: str, api_key: str | None, client: Client) -> Deliver:
-    """Deliver manifest stores to a service (`POST /v1/manifests`, Soft Binding Resolution API): marks lead to them there."""
-    address = url.rstrip("/") + "/v1/manifests"
-    headers = {"Content-Type": STORE_TYPE} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
+    """Deliver to a service: manifest store and reference to ours, so that stripped copies can be recovered and compared there.
+
+    One that does not know `POST /api/v1/deposits` gets the manifest store alone (`POST /v1/manifests`, Soft Binding Resolution
+    API): marks lead to it.
+    """
+    root, key = url.rstrip("/"), {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
     def deliver(entry: Waiting) -> str:
-        answer = client.post(address, entry.registration.manifest_store, headers)
+        answer = client.post(f"{root}/api/v1/deposits", _deposit(entry), {"Content-Type": "application/json", **key})
+        if answer.status in _UNKNOWN_THERE:
+            store = entry.registration.manifest_store
+            answer = client.post(f"{root}/v1/manifests", store, {"Content-Type": STORE_TYPE, **key})
         if answer.status == 200:
             return entry.registration.manifest_id
         if answer.status in _REFUSED:
-            raise UnwantedError(f"{url} answered HTTP {answer.status}")
+            raise UnwantedError(f"{url} answered HTTP {answer.status}{_detail(answer)}")
         raise UnavailableError(f"{url} (HTTP {answer.status})", 30)
 
     return deliver
+
+
+def _deposit(entry: Waiting) -> bytes:
+    """An entry as `POST /api/v1/deposits` takes it."""
+    r = entry.registration
+    plain = ("asset_id", "sha256", "media_type", "width", "height", "duration_ms", "reference_media_type")
+    said: dict[str, Any] = {name: getattr(r, name) for name in plain}
+    said["manifest_store"] = base64.b64encode(r.manifest_store).decode("ascii")
+    said["reference"] = None if r.reference is None else base64.b64encode(r.reference).decode("ascii")
+    return json.dumps(said).encode("ascii")
+
+
+def _detail(answer: Answer) -> str:
+    """What a problem document (RFC 9457) says went wrong."""
+    try:
+        detail = json.loads(answer.body)["detail"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return f": {str(detail)[:300]}"
 
 
 def _other(path: Path, digest: str) -> str:

@@ -15,6 +15,7 @@ from api.cli.terminal import Terminal
 if TYPE_CHECKING:
     from api.settings import Settings
     from api.wiring import House
+    from api.workshop import Workshop
     from keys.trust import TrustList
     from provenance.desk import Desk
 
@@ -39,12 +40,30 @@ def open_house(terminal: Terminal, home: Path | None, *, signing: bool = False, 
     settings = settings_of(home)
     fresh = not (settings.keys_folder / "authority").exists()
     with open_(settings, signing=signing) as house:
-        if fresh and not quiet and (settings.keys_folder / "authority").exists():
-            terminal.note(
-                f"note: first use: made a development certificate authority, time stamp authority and key in "
-                f"{settings.home}. They prove nobody's identity; do not publish what they sign."
-            )
+        if fresh and not quiet:
+            _tell_of_new(terminal, settings)
         yield house
+
+
+@contextmanager
+def open_workshop(terminal: Terminal, home: Path | None) -> Iterator[Workshop]:
+    """Open what signing alone needs: no database has to be there."""
+    from api.workshop import open_workshop as open_
+
+    settings = settings_of(home)
+    fresh = not (settings.keys_folder / "authority").exists()
+    with open_(settings) as workshop:
+        if fresh:
+            _tell_of_new(terminal, settings)
+        yield workshop
+
+
+def _tell_of_new(terminal: Terminal, settings: Settings) -> None:
+    if (settings.keys_folder / "authority").exists():
+        terminal.note(
+            f"note: first use: made a development certificate authority, time stamp authority and key in "
+            f"{settings.home}. They prove nobody's identity; do not publish what they sign."
+        )
 
 
 def desk_trusting(desk: Desk, anchors: Path | None, *, today: datetime) -> Desk:

@@ -36,7 +36,7 @@ EXPECTED = {
     ("delete", "/v1/manifests/{manifest_id}"), ("get", "/v1/manifests/{manifest_id}/receipts"),
     ("post", "/v1/manifests/{manifest_id}/receipts"), ("post", "/v1/bindings"), ("put", "/v1/bindings"),
     ("get", "/v1/services/supportedAlgorithms"), ("get", "/v1/services/status"), ("get", "/v1/services/capabilities"),
-    ("post", "/v1/oauth/token"), ("get", "/.well-known/c2pa-soft-binding-resolution"),
+    ("post", "/api/v1/deposits"), ("post", "/v1/oauth/token"), ("get", "/.well-known/c2pa-soft-binding-resolution"),
     ("get", "/api/v1/feed/recent"),
     ("get", "/api/v1/assets/{asset_id}/bundle"), ("get", "/api/v1/assets/{asset_id}/difference"),
     ("get", "/api/v1/assets/{asset_id}/survival"),

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,65 @@ def test_what_a_crash_left_is_written_over(tmp_path: Path, left: bytes) -> None:
     Journal(tmp_path).enter(entry(2), lambda _: None)
     assert [e.n for e in journal.read(tmp_path)[1]] == [1, 2, 3]
     assert all(json.loads(line) for line in (tmp_path / journal.NAME).read_bytes().splitlines())
+
+
+def test_a_first_line_that_a_crash_cut_off(tmp_path: Path) -> None:
+    (tmp_path / journal.NAME).write_bytes(b'{"journal": "12')
+    assert journal.read(tmp_path) == (None, ())
+    Journal(tmp_path).enter(entry(0), lambda _: None)
+    name, found = journal.read(tmp_path)
+    assert name
+    assert [e.n for e in found] == [1]
+
+
+def test_what_follows_a_number_is_found_in_a_long_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = Journal(tmp_path)
+    for number in range(300):
+        writer.enter(entry(number), lambda _: None)
+    monkeypatch.setattr(journal, "_NEAR", 100)  # halving all the way down to a line
+    seen: list[bytes] = []
+    parsed = journal._parsed
+    monkeypatch.setattr(journal, "_parsed", lambda line: seen.append(line) or parsed(line))  # type: ignore[func-returns-value]
+    for after in (0, 1, 149, 150, 298, 299, 300, 1000):
+        seen.clear()
+        assert [e.n for e in journal.read(tmp_path, after=after, limit=2)[1]] == [n for n in (after + 1, after + 2) if n <= 300]
+        assert len(seen) < 40, after  # of three hundred
+
+
+def test_a_long_journal_is_laid_aside_and_goes_on(tmp_path: Path) -> None:
+    old, spent = NOW - timedelta(hours=1), "c" * 64
+    other = Journal(tmp_path)  # a process that knows the journal from before
+    other.enter(replace(entry(1), at=old, code=spent), lambda _: None)
+    other.enter(replace(entry(2), at=old), lambda _: None)
+    other.enter(entry(3), lambda _: None)
+    before = (tmp_path / journal.NAME).read_bytes()
+    name, _ = journal.read(tmp_path)
+
+    assert journal.rotate(tmp_path, copied=2, now=NOW, longer_than=0) is None  # the third is nowhere else
+    assert journal.rotate(tmp_path, copied=3, now=NOW) is None  # it is not long
+    aside = journal.rotate(tmp_path, copied=3, now=NOW, longer_than=0)
+    assert aside == tmp_path / "signed.3.jsonl"
+    assert aside.read_bytes() == before
+    assert (tmp_path / journal.NAME).stat().st_mode & 0o077 == 0
+    assert [e.n for e in journal.read(tmp_path)[1]] == [1, 3]  # the spent code, and the last minute
+    assert journal.read(tmp_path, after=3) == (name, ())
+
+    for process in (other, Journal(tmp_path)):
+        process.enter(entry(4), lambda j: None if j.spent_on(spent) == f"{1:064x}" else pytest.fail("the code is free again"))
+        assert process.in_last_minute("k", NOW) >= 2
+    assert [e.n for e in journal.read(tmp_path, after=3)[1]] == [4, 5]
+    assert journal.rotate(tmp_path, copied=5, now=NOW + timedelta(hours=1), longer_than=0) == tmp_path / "signed.5.jsonl"
+    Journal(tmp_path).enter(entry(6), lambda _: None)
+    assert [e.n for e in journal.read(tmp_path)[1]] == [1, 6]
+
+
+def test_a_rotation_that_was_killed_is_done_again(tmp_path: Path) -> None:
+    Journal(tmp_path).enter(entry(1), lambda _: None)
+    (tmp_path / "signed.1.jsonl").hardlink_to(tmp_path / journal.NAME)
+    assert [e.n for e in journal.read(tmp_path)[1]] == [1]
+    assert journal.rotate(tmp_path, copied=1, now=NOW + timedelta(hours=1), longer_than=0)
+    Journal(tmp_path).enter(entry(2), lambda _: None)
+    assert [e.n for e in journal.read(tmp_path)[1]] == [2]
 
 
 def test_a_journal_that_cannot_be_written_stops_signing(store: Keystore) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select
 
 from keys.errors import KeyFileError
-from keys.journal import NAME, Journal, Signature
+from keys.journal import NAME, Journal, Signature, rotate
 from provenance.recording import record
 from provenance.store.chores import Chores
 from provenance.store.database import reading
@@ -39,6 +40,17 @@ def test_each_signature_is_copied_once_and_in_order(engine: Engine, tmp_path: Pa
     assert record(tmp_path, chores) == 0
     sign(tmp_path, 3)
     assert record(tmp_path, chores) == 1
+    assert written(engine) == ["i1", "i2", "i3"]
+
+
+def test_a_long_journal_is_laid_aside_and_copied_on(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provenance.recording.journal.rotate", partial(rotate, longer_than=0))
+    sign(tmp_path, 1, 2)
+    assert record(tmp_path, Chores(engine)) == 2
+    assert (tmp_path / "signed.2.jsonl").exists()
+    assert record(tmp_path, Chores(engine)) == 0
+    sign(tmp_path, 3)
+    assert record(tmp_path, Chores(engine)) == 1
     assert written(engine) == ["i1", "i2", "i3"]
 
 

@@ -15,7 +15,6 @@ from api.cli.options import FOLDER, PATH, Known, declare, now, source_types
 from api.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from api.wiring import House
     from provenance.watching import Deliver, Event
 
 DONE, LEFT = 0, 4
@@ -65,14 +64,15 @@ def command(
 ) -> int:
     """Sign every file that appears in DIR, once, and register it when the registry or the service can be reached.
 
-    Nothing is needed to sign: what cannot be delivered waits in a queue on disk, in order, and survives a power cut. Files are
-    signed when a whole look has left them unchanged; the sources are never touched. With --once: exit 4 if something still waits.
+    Nothing is needed to sign, no database and no network: what cannot be delivered waits in a queue on disk, in order, and
+    survives a power cut. Files are signed when a whole look has left them unchanged; the sources are never touched. With --once:
+    exit 4 if something still waits.
     """
     if terminal.as_json and not once:
         raise click.UsageError("--json prints one document: give --once")
     from api.cli.app import finish
-    from api.cli.house import open_house
-    from api.wiring import number
+    from api.cli.house import open_workshop
+    from api.late import LateRegistry
     from provenance.capture import SignRequest
     from provenance.watching import Watch
 
@@ -81,8 +81,14 @@ def command(
     )
     watch = Watch(folder, to, request, settled=once)
     seen: list[dict[str, Any]] = []
-    with watch.backlog.held(), open_house(terminal, home, signing=True) as house, suppress(KeyboardInterrupt):
-        deliver, studio = _deliver(house, server), house.studio(key, offline=offline, identity=identity)
+    to_server = _to_server(server) if server is not None else None
+    with (
+        watch.backlog.held(),
+        open_workshop(terminal, home) as workshop,
+        LateRegistry(workshop.settings) as registry,
+        suppress(KeyboardInterrupt),
+    ):
+        deliver, studio = to_server or registry.deliver, workshop.studio(key, offline=offline, identity=identity)
         if not once:
             terminal.note(f"Watching {folder} (Ctrl-C stops)")
         last: dict[Path, str] = {}
@@ -92,7 +98,7 @@ def command(
                 if last.get(event.path) != event.kind:  # what waits is said once
                     _say(terminal, event)
                 last[event.path] = event.kind
-            number(house)
+            registry.number()
             if once:
                 break
             seen.clear()
@@ -101,12 +107,10 @@ def command(
     return finish(terminal, {"events": seen}, LEFT if once and waits else DONE)
 
 
-def _deliver(house: House, server: str | None) -> Deliver:
+def _to_server(server: str) -> Deliver:
     from provenance.fetch import Client
-    from provenance.watching import locally, to_service
+    from provenance.watching import to_service
 
-    if server is None:
-        return locally(house.registry)
     plain = server.startswith("http://") and not server.startswith(("http://127.0.0.1", "http://localhost", "http://[::1]"))
     if plain or not server.startswith(("http://", "https://")):
         raise click.UsageError("--server is an https address: an API key goes there")
