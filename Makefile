@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint types quick bench bench-image bench-audio clean
+.PHONY: help setup demo serve test lint types quick bench bench-image bench-audio bench-video clean
 
 help:  ## these lines
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ bench-image: $(READY)  ## the table of the image mark, beside its peers
 bench-audio: $(READY)  ## the tables of the sound mark, into watermark/SOUND.md: half an hour and more
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.audio --write
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.soundfit --write
+
+bench-video: $(READY)  ## the table of the film mark, into watermark/VIDEO.md: give FILMS="a.mp4 b.mp4"
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.video --write $(FILMS)
 
 clean:
 	rm -rf $(VENV) build demo-report *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,7 +9,7 @@ into being, which harms nobody.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,7 +21,7 @@ from keys import policy
 from keys.errors import SigningRefusedError
 from keys.policy import CAPTURE_CODE, CONSENT, MEDIA_TYPE, SOURCE_TYPE, Statement
 from keys.signer import key_name
-from provenance import appraisal, hearing, tasks, viewing
+from provenance import appraisal, hearing, sidecar, tasks, viewing
 from provenance.actions import SOURCE_TYPES
 from provenance.claim import GENERATOR, THUMBNAIL, captured, further
 from provenance.credential import Credential, SoftBinding
@@ -30,6 +30,7 @@ from provenance.desk import Studio
 from provenance.errors import AlreadySignedError, InputError, OutputError, SigningError, UnmarkableError, UnsupportedMediaError
 from provenance.feed import public_status
 from provenance.judge import Evidence, MarkReading, judge
+from provenance.progress import Watch, told
 from provenance.sdk import VALIDATOR, signable_types
 from provenance.soft_binding import binding
 from provenance.store.records import Ingredient, Kin
@@ -57,6 +58,8 @@ class SignRequest:
         code: A capture code, where the key's policy asks for one.
         training: Whether machines may learn from it, one of `declared.PREFERENCES`; None says nothing.
         consent: Of whoever is depicted or voiced.
+        crf: Constant rate factor of a film that is marked, 0–51; None for visually lossless.
+        beside: Whether the credential may go into a file of its own where the container holds none (see `sidecar`).
     """
 
     source: Path
@@ -70,6 +73,8 @@ class SignRequest:
     code: str | None = field(default=None, repr=False)
     training: str | None = None
     consent: Consent | None = None
+    crf: int | None = None
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ class Signed:
     steps_ms: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     registration: Registration | None = field(default=None, repr=False)  # what was registered, or can be later
+    sidecar: Path | None = None  # where the credential lies, if not in the file
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -109,6 +115,7 @@ class Signed:
             "status": str(self.verdict.status),
             "steps_ms": dict(self.steps_ms),
             "notes": list(self.notes),
+            **({"sidecar": str(self.sidecar)} if self.sidecar else {}),
         }
 
 
@@ -133,9 +140,11 @@ class Carrier:
         return self.view.thumbnail if self.view else None
 
 
-def sign(request: SignRequest, studio: Studio, *, at: datetime) -> Signed:
+def sign(request: SignRequest, studio: Studio, *, at: datetime, progress: Watch | None = None) -> Signed:
     """Sign one file as something new.
 
+    Args:
+        progress: Told now and then how far the marking of a sound or a film is.
     Raises:
         InputError: the source cannot be read, is no kind that can be signed, or carries a credential already.
         OutputError: the destination cannot be written, or is the source.
@@ -146,10 +155,10 @@ def sign(request: SignRequest, studio: Studio, *, at: datetime) -> Signed:
     if request.source_type not in SOURCE_TYPES:
         raise ValueError(f"no such source type: {request.source_type!r}")
     with placing(request.source, request.destination) as scratch:
-        media_type = signable(request.source, studio.desk.workers.run(tasks.kind, str(request.source)))
+        media_type = signable(request.source, studio.desk.workers.run(tasks.kind, str(request.source)), beside=request.beside)
         _refuse_signed(request.source, media_type, studio)
         _ask_policy(request, media_type, studio)
-        carrier = carry(request, media_type, scratch, studio)
+        carrier = carry(request, media_type, scratch, studio, progress)
         definition = captured(
             title=request.title or request.source.name,
             source_type=request.source_type,
@@ -172,22 +181,22 @@ def sign(request: SignRequest, studio: Studio, *, at: datetime) -> Signed:
         )
 
 
-def signable(source: Path, media_type: str | None) -> str:
-    """The type, if a manifest can be written into it. Raises UnsupportedMediaError."""
+def signable(source: Path, media_type: str | None, *, beside: bool = False) -> str:
+    """The type, if a manifest can be written into it, or `beside` it. Raises UnsupportedMediaError."""
     if media_type is None:
         raise UnsupportedMediaError(str(source), "is of no kind that is known here")
-    if media_type not in signable_types():
+    if media_type not in signable_types() and not (beside and media_type in sidecar.KINDS):
         raise UnsupportedMediaError(str(source), f"{media_type} cannot hold a credential")
     return media_type
 
 
-def carry(request: SignRequest, media_type: str, scratch: Path, studio: Studio) -> Carrier:
+def carry(request: SignRequest, media_type: str, scratch: Path, studio: Studio, progress: Watch | None = None) -> Carrier:
     """Put the mark in, where one can be put in; redaction alone re-encodes too."""
     wanted = request.mark != NONE
     if media_type in SOUNDS:
-        return _carry_sound(request, media_type, scratch, studio)
+        return _carry_sound(request, media_type, scratch, studio, progress)
     if media_type in FILMS:
-        return _carry_film(request, media_type, scratch, studio)
+        return _carry_film(request, media_type, scratch, studio, progress)
     if media_type not in MARKABLE:
         if request.mark not in (AUTO, NONE):
             raise UnsupportedMediaError(str(request.source), f"{media_type} cannot be marked yet")
@@ -223,7 +232,7 @@ def carry(request: SignRequest, media_type: str, scratch: Path, studio: Studio) 
     return Carrier(Path(job.destination), media_type, bound, bound is not None, view, (*notes, *view.notes))
 
 
-def _carry_sound(request: SignRequest, media_type: str, scratch: Path, studio: Studio) -> Carrier:
+def _carry_sound(request: SignRequest, media_type: str, scratch: Path, studio: Studio, progress: Watch | None) -> Carrier:
     """The same for sound; one that is too short to hold a mark is signed without, and says so."""
     if request.redact:
         raise UnsupportedMediaError(str(request.source), f"nothing can be redacted from {media_type} yet")
@@ -236,9 +245,10 @@ def _carry_sound(request: SignRequest, media_type: str, scratch: Path, studio: S
     if request.mark != NONE:
         mark_id = studio.new_mark_id()
         marked = str(scratch.with_suffix(".marked"))
-        job = hearing.SoundJob(str(request.source), marked, mark_id, studio.mark_key, request.strength)
+        so_far = scratch.with_suffix(".told")
+        job = hearing.SoundJob(str(request.source), marked, mark_id, studio.mark_key, request.strength, str(so_far))
         try:
-            view = workers.start_within(seconds, hearing.prepare_sound, job).result()
+            view = workers.start_within(seconds, hearing.prepare_sound, job).result(_watching(so_far, progress))
             return Carrier(Path(marked), media_type, binding(alg, mark_id), True, view, hearing.note_on_length(view.duration_ms))
         except (CarrierTooSmallError, UnmarkableError, UnsupportedMediaError) as error:
             if request.mark != AUTO:
@@ -248,7 +258,7 @@ def _carry_sound(request: SignRequest, media_type: str, scratch: Path, studio: S
     return Carrier(request.source, media_type, None, False, view, notes)
 
 
-def _carry_film(request: SignRequest, media_type: str, scratch: Path, studio: Studio) -> Carrier:
+def _carry_film(request: SignRequest, media_type: str, scratch: Path, studio: Studio, progress: Watch | None) -> Carrier:
     """The same for a film: one id in its frames, which read as pictures too, and in its sound."""
     if request.redact:
         raise UnsupportedMediaError(str(request.source), f"nothing can be redacted from {media_type} yet")
@@ -260,9 +270,10 @@ def _carry_film(request: SignRequest, media_type: str, scratch: Path, studio: St
     if request.mark != NONE:
         mark_id = studio.new_mark_id()
         marked = str(scratch.with_suffix(".marked"))
-        job = viewing.FilmJob(str(request.source), marked, mark_id, studio.mark_key, request.strength)
+        so_far = scratch.with_suffix(".told")
+        job = viewing.FilmJob(str(request.source), marked, mark_id, studio.mark_key, request.strength, request.crf, str(so_far))
         try:
-            film = workers.start_within(seconds, viewing.prepare_film, job).result()
+            film = workers.start_within(seconds, viewing.prepare_film, job).result(_watching(so_far, progress))
             media_of = ("image", "audio") if film.sound else ("image",)
             also = tuple(binding(engines.default(medium).alg, mark_id) for medium in media_of)
             return Carrier(Path(marked), media_type, binding(alg, mark_id), True, film.view, film.notes, also)
@@ -275,6 +286,18 @@ def _carry_film(request: SignRequest, media_type: str, scratch: Path, studio: St
     except UnsupportedMediaError:  # sound alone, in a container for films
         view = workers.run(hearing.hear, str(request.source))
     return Carrier(request.source, media_type, None, False, view, notes)
+
+
+def _watching(so_far: Path, progress: Watch | None) -> Callable[[], None] | None:
+    """What to do while waiting: pass on what the worker wrote down."""
+    if progress is None:
+        return None
+
+    def look() -> None:
+        if found := told(so_far):
+            progress(found)
+
+    return look
 
 
 def finish(
@@ -317,6 +340,7 @@ def finish(
         ingredients=made_from,
         resources={**(resources or {}), **({THUMBNAIL: carrier.thumbnail} if carrier.thumbnail else {})},
         update=update,
+        beside=carrier.media_type not in signable_types(),
     )
     result = _sign(job, studio)
     asset_id = studio.new_asset_id()
@@ -358,7 +382,12 @@ def finish(
     if register and studio.desk.registry is not None:
         entry = studio.desk.registry.register(registration, at=at).entry_id
         studio.desk.registry.set_status(asset_id, result.sha256, public_status(verdict), at=at)
+    apart = sidecar.beside(destination) if job.beside else None
     with _placed(destination):
+        if apart is not None:  # first: whoever sees the film finds its credential
+            written = scratch.with_suffix(sidecar.SUFFIX)
+            written.write_bytes(result.store)
+            written.replace(apart)
         scratch.replace(destination)
     return Signed(
         asset_id=asset_id,
@@ -377,6 +406,7 @@ def finish(
         steps_ms={**(carrier.view.steps_ms if carrier.view else {}), **result.steps_ms},
         notes=carrier.notes,
         registration=registration,
+        sidecar=apart,
     )
 
 
@@ -401,7 +431,7 @@ def placing(source: Path, destination: Path) -> Iterator[Path]:
     finally:
         marked = scratch.with_suffix(".marked")
         unfinished = marked.parent.glob(f".{escape(marked.name)}.*.part")  # of a worker that was stopped
-        for left in (scratch, marked, *unfinished):
+        for left in (scratch, marked, scratch.with_suffix(".told"), scratch.with_suffix(sidecar.SUFFIX), *unfinished):
             left.unlink(missing_ok=True)
 
 
@@ -461,7 +491,11 @@ def _view(source: Path, studio: Studio) -> tasks.Prepared:
 
 
 def _refuse_signed(source: Path, media_type: str, studio: Studio) -> None:
-    if studio.desk.workers.run(tasks.carries_credential, str(source), media_type):
+    if media_type in sidecar.KINDS:
+        signed = sidecar.lying_beside(source) is not None
+    else:
+        signed = studio.desk.workers.run(tasks.carries_credential, str(source), media_type)
+    if signed:
         raise AlreadySignedError(str(source), "carries a credential already; sign what was made of it as an edit of it")
 
 

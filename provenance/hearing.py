@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from provenance import soundfit
 from provenance.errors import DamagedMediaError, UnmarkableError, UnsupportedMediaError
+from provenance.progress import tell
 from provenance.tasks import Clock, Compared, Prepared, dimensions, media_errors, writing
 from provenance.verdict import Change
 from watermark import sound_files
@@ -31,6 +33,7 @@ class SoundJob:
     mark_id: int
     key: bytes
     strength: float | None
+    progress: str | None = None  # where to tell how far it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def prepare_sound(job: SoundJob) -> Prepared:
     for factor in _FIRMER:
         strength = None if job.strength is None and factor == 1.0 else (job.strength or _DEFAULT_DB) * factor
         with media_errors(job.source), writing(job.destination):
-            sound_files.mark_file(source, destination, job.mark_id, job.key, strength)
+            sound_files.mark_file(source, destination, job.mark_id, job.key, strength, partial(tell, job.progress))
         clock.lap("mark")
         found = sound_files.detect_file(destination, (job.key,))
         if found.mark_id == job.mark_id:

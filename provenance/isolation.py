@@ -11,7 +11,7 @@ import resource
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -41,6 +41,9 @@ class Budget:
     memory_bytes: int = 8 << 30
     file_bytes: int = 4 << 30
     tasks: int = 200
+
+
+_LOOK_EVERY_S = 0.25
 
 
 class Workers:
@@ -116,9 +119,11 @@ class Pending(Generic[T]):
         self._what = getattr(task, "__name__", "task").replace("_", " ")
         self._future, self._pool = workers.schedule(task, args, kwargs, seconds)
 
-    def result(self) -> T:
-        """Wait for the task's value; its own error, or BudgetError, comes out of here."""
+    def result(self, meanwhile: Callable[[], None] | None = None) -> T:
+        """Wait for the task's value; its own error, or BudgetError, comes out of here. `meanwhile` is called now and then."""
         try:
+            while meanwhile is not None and not wait((self._future,), _LOOK_EVERY_S).done:
+                meanwhile()
             return self._once()
         except BrokenProcessPool:
             # A worker that dies before it acknowledged its task takes the whole pool with it. Tasks can be run again.

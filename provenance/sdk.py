@@ -122,6 +122,7 @@ def sign(
     ingredients: Sequence[tuple[Mapping[str, Any], str, BinaryIO]] = (),
     update: bool = False,
     identity: tuple[str, str, Callable[[bytes], bytes]] | None = None,
+    beside: bool = False,
 ) -> SealedAsset:
     """Write `source` with a new manifest to `destination`, which must be empty.
 
@@ -134,9 +135,13 @@ def sign(
             needs `tsa_url`, which is asked twice (C2PA 2.5 §16.19).
         identity: Algorithm, chain and callback of a second key: it signs an identity assertion over the hard binding
             (CAWG Identity 1.1 §8.1).
+        beside: Leave `destination` alone and make a store that lies beside `source`, over all of its bytes: for
+            containers that the library cannot write into.
     Raises:
         SignFailedError: with the signer's own error where there is one.
     """
+    if beside and identity is not None:
+        raise SignFailedError("a credential that lies beside its file cannot hold an identity assertion: the library has no way")
     causes: list[BaseException] = []
 
     def guarded(sign_: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
@@ -161,6 +166,8 @@ def sign(
             builder.add_resource(identifier, io.BytesIO(data))
         for ingredient, ingredient_type, stream in ingredients:
             builder.add_ingredient(dict(ingredient), ingredient_type, stream)
+        if beside:
+            return SealedAsset(_over_all(builder, signer, source))
         return SealedAsset(builder.sign(signer, media_type, source, destination))
     except c2pa.C2paError as error:
         raise SignFailedError(str(causes[0]) if causes else _clean(error)) from (causes[0] if causes else error)
@@ -182,6 +189,30 @@ def _with_identity(signer: c2pa.Signer, second: c2pa.Signer) -> c2pa.Signer:
     signer._handle, second._handle = ctypes.cast(joined, handle), None
     signer.identity = second
     return signer
+
+
+def _over_all(builder: c2pa.Builder, signer: c2pa.Signer, source: BinaryIO) -> bytes:
+    """A store whose hash covers every byte of `source`, for no container. The C API has it, the wrapper does not (0.38.1)."""
+    binding = json.dumps({"name": "jumbf manifest", "alg": "sha256", "hash": [], "pad": []}).encode()
+    form, out = STORE_TYPE.encode(), ctypes.POINTER(ctypes.c_ubyte)()
+    reserve, seal = _library.c2pa_builder_data_hashed_placeholder, _library.c2pa_builder_sign_data_hashed_embeddable
+    reserve.restype = seal.restype = ctypes.c_int64
+    reserve.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_void_p]
+    seal.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p]
+    with c2pa.Stream(source) as stream:
+        reserve_size = signer.reserve_size()
+        _taken(reserve(builder._handle, reserve_size, form, ctypes.byref(out)), out)
+        return _taken(seal(builder._handle, signer._handle, binding, form, stream._stream, ctypes.byref(out)), out)
+
+
+def _taken(size: int, data: Any) -> bytes:
+    """Take over bytes that the library gave. Raises C2paError where it gave none."""
+    if size < 0:
+        raise c2pa.C2paError(ctypes.string_at(_library.c2pa_error()).decode("utf-8", "replace"))
+    try:
+        return ctypes.string_at(data, size)
+    finally:
+        _library.c2pa_free(data)
 
 
 @cache

@@ -14,10 +14,11 @@ from provenance.desk import Desk
 from provenance.errors import InputError, UnsupportedMediaError
 from provenance.soft_binding import binding
 from provenance.trials import Medium, Trial
+from provenance.trials_film import FILM
 from provenance.trials_sound import SOUND
 from provenance.verdict import iso
 
-MEDIA: Mapping[str, Medium] = {**trials.MEDIA, "audio": SOUND}
+MEDIA: Mapping[str, Medium] = {**trials.MEDIA, "audio": SOUND, "video": FILM}
 """How each medium is tried, by the first half of a media type."""
 
 
@@ -115,10 +116,10 @@ def survive(
     medium = medium_of(path, desk.workers.run(tasks.kind, str(path)))
     course = course_of(path, medium, ladder)
     with tempfile.TemporaryDirectory(prefix="colophon-survive-") as folder:
-        start = desk.workers.run(medium.start, str(path), folder, desk.mark_keys, new_id())
+        start = desk.workers.start_within(medium.seconds, medium.start, str(path), folder, desk.mark_keys, new_id()).result()
         keys = (desk.mark_keys[start.key_index],)
         waiting = [
-            desk.workers.start(medium.trial, folder, course.name, step.name, start.mark_id, keys, pictures)
+            desk.workers.start_within(medium.seconds, medium.trial, folder, course.name, step.name, start.mark_id, keys, pictures)
             for step in course.steps
         ]
         steps: list[Step] = []

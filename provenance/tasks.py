@@ -6,6 +6,7 @@ Arguments and results are plain picklable values; pictures stay in the worker, o
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -101,6 +102,7 @@ class SignJob:
     resources: Mapping[str, bytes] = field(default_factory=dict)
     update: bool = False  # an update manifest that holds a time stamp for the one before
     identity: str | None = None  # reference of a second key, for an identity assertion
+    beside: bool = False  # the file stays as it is: its credential will lie beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +315,9 @@ def sign_file(job: SignJob) -> SignedFile:
     with ExitStack() as files, _reading(job.source) as source, _Watched(job.destination) as destination:
         made_from = [(one.ingredient, one.media_type, files.enter_context(_reading(one.path))) for one in job.ingredients]
         try:
+            if job.beside:
+                shutil.copyfileobj(source, destination, 1 << 20)
+                source.seek(0)
             sealed = sdk.sign(
                 job.definition,
                 source,
@@ -325,8 +330,12 @@ def sign_file(job: SignJob) -> SignedFile:
                 resources=job.resources,
                 ingredients=made_from,
                 update=job.update,
+                beside=job.beside,
                 identity=(named.alg, named.certificate_pem, named.sign) if named else None,
             )
+        except OSError:
+            destination.reraise()
+            raise
         except sdk.SignFailedError as error:
             destination.reraise()
             if isinstance(error.__cause__, KeysError):
@@ -336,7 +345,7 @@ def sign_file(job: SignJob) -> SignedFile:
     digest = probe(job.destination)
     clock.lap("digest")
     with _reading(job.destination) as stream:
-        credential = sdk.read(stream, job.media_type)
+        credential = sdk.read(stream, sdk.STORE_TYPE, store=sealed.store) if job.beside else sdk.read(stream, job.media_type)
     clock.lap("read back")
     return SignedFile(digest.sha256, digest.size, sealed.store, credential, clock.laps)
 

@@ -92,12 +92,14 @@ class Medium:
         start: (path, folder for samples, keys, id for a file that has none) → Start.
         trial: (that folder, ladder, step, id, keys, whether a picture is wanted) → Trial.
         ladders: By name; the first is the default.
+        seconds: That either may take, where that is longer than the workers' budget.
     """
 
     alg: str
     start: Callable[[str, str, Sequence[bytes], int], Start]
     trial: Callable[[str, str, str, int, Sequence[bytes], bool], Trial]
     ladders: Mapping[str, Course]
+    seconds: float = 0.0
 
 
 def start_picture(path: str, folder: str, keys: Sequence[bytes], mark_id: int) -> Start:

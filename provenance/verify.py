@@ -19,7 +19,8 @@ from provenance.desk import Desk
 from provenance.errors import BudgetError, DamagedMediaError, InputError, StoreError, UnsupportedMediaError
 from provenance.isolation import Pending
 from provenance.judge import Candidate, Evidence, GeneratorReading, MarkReading, judge
-from provenance.sdk import VALIDATOR, readable_types
+from provenance.sdk import STORE_TYPE, VALIDATOR, readable_types
+from provenance.sidecar import KINDS, MOST_BYTES, lying_beside
 from provenance.soft_binding import binding
 from provenance.status import Content
 from provenance.store.registry import AssetRecord, Registry
@@ -79,7 +80,8 @@ def verify(
     """All that can be said of a file at an instant.
 
     Args:
-        sidecar: A manifest store that lies beside the file; it wins over an embedded one.
+        sidecar: A manifest store that lies beside the file; it wins over an embedded one. None: the one beside it is read
+            where its container holds none.
         marks: Whether to look for marks: a file whose credential is intact is judged far faster without.
         pictures: Whether to make the small pictures.
     Raises:
@@ -90,8 +92,10 @@ def verify(
     if not path.is_file():  # before any worker is started for it
         raise InputError(name, "is a folder" if path.is_dir() else "no such file")
     seen = desk.workers.run(tasks.probe, name)
+    if sidecar is None and seen.media_type in KINDS:
+        sidecar = lying_beside(path)
     store = _sidecar(sidecar)
-    reading = desk.workers.start(tasks.read_credential, name, _type_for_reader(seen.media_type), store)
+    reading = desk.workers.start(tasks.read_credential, name, _type_for_reader(seen.media_type, store), store)
     looking = look(name, seen.media_type, desk) if marks else None
 
     undecided: set[str] = set()
@@ -339,11 +343,17 @@ def _sidecar(path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            store = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise InputError(str(path), (error.strerror or "cannot be read").lower()) from error
+    if len(store) > MOST_BYTES:
+        raise InputError(str(path), f"is larger than {MOST_BYTES >> 20} MB: no credential")
+    return store
 
 
-def _type_for_reader(media_type: str | None) -> str | None:
-    """The library looks for itself except where the bytes do not tell (SVG, bare stores)."""
-    return media_type if media_type in readable_types() else None
+def _type_for_reader(media_type: str | None, store: bytes | None) -> str | None:
+    """The library looks for itself except where the bytes do not tell (SVG, bare stores), or it does not know them."""
+    if media_type in readable_types():
+        return media_type
+    return STORE_TYPE if store is not None and media_type in KINDS else None

@@ -15,6 +15,7 @@ from provenance.errors import DamagedMediaError, UnmarkableError, UnsupportedMed
 from provenance.filmfit import Reel
 from provenance.fit.result import Agreement
 from provenance.hearing import SoundFacts, read_sound
+from provenance.progress import tell
 from provenance.tasks import Clock, Compared, Prepared, dimensions, media_errors, writing
 from provenance.verdict import Change
 from watermark import media, sound_files, video_files
@@ -41,6 +42,7 @@ class FilmJob:
     key: bytes
     strength: float | None
     crf: int | None = None
+    progress: str | None = None  # where to tell how far it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,15 @@ def prepare_film(job: FilmJob) -> PreparedFilm:
     for factor in _FIRMER:
         strength = job.strength if factor == 1.0 else (job.strength or 1.2) * factor
         with media_errors(job.source), writing(job.destination):
-            written = video_files.mark_file(source, destination, job.mark_id, job.key, strength, crf=job.crf)
+            written = video_files.mark_file(
+                source,
+                destination,
+                job.mark_id,
+                job.key,
+                strength,
+                crf=job.crf,
+                progress=lambda so_far: tell(job.progress, so_far.share, so_far.speed),
+            )
         clock.lap("mark")
         found = video_files.detect_file(destination, (job.key,))
         if found.mark_id == job.mark_id and found.p_false <= _SURE:
@@ -111,7 +121,8 @@ def prepare_film(job: FilmJob) -> PreparedFilm:
     clock.lap("read back")
     prepared = view_film(job.destination)
     clock.lap("reference")
-    notes = tuple(f"left out, as this container cannot hold it: {track}" for track in written.left_out)
+    quality = f"encoded again with {written.encoder}, CRF {written.crf}"
+    notes = (quality, *(f"left out, as this container cannot hold it: {track}" for track in written.left_out))
     return PreparedFilm(replace(prepared, steps_ms=clock.laps), sound, notes)
 
 
@@ -140,7 +151,7 @@ def view_film(path: str) -> Prepared:
     return Prepared(
         width=reel.width,
         height=reel.height,
-        thumbnail=_thumbnail(path, length / 3),
+        thumbnail=thumbnail(path, length / 3),
         reference=reel.to_bytes(),
         code=None,
         steps_ms={},
@@ -156,7 +167,7 @@ def _sound(path: str) -> bytes:
         return b""
 
 
-def _thumbnail(path: str, at_s: float) -> bytes:
+def thumbnail(path: str, at_s: float) -> bytes:
     """A frame from the first third, in grey: a credential shows what it is about."""
     chosen = None
     with closing(evenly(Path(path), 2.0)) as frames:

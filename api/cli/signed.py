@@ -24,6 +24,9 @@ def print_signed(terminal: Terminal, signed: Sequence[Signed]) -> None:
     elif signed:
         body = [(Cell(str(one.path)), Cell(_mark(one)), Cell(_trail(one))) for one in signed]
         terminal.table(("signed", "mark", "trail"), body)
+    for one in signed if len(signed) > 1 else ():
+        if one.sidecar:
+            terminal.note(f"note: the credential of {one.path.name} lies beside it, in {one.sidecar.name}")
     for note in dict.fromkeys(note for one in signed for note in one.notes):
         terminal.note(f"note: {note}")
 
@@ -35,6 +38,8 @@ def rows(signed: Signed) -> Iterator[Row]:
         stamp = f"time-stamped {moment(signed.time)}"
     own = " (development)" if signed.development and "development" not in signed.signer else ""
     yield Row("signed", f"{signed.path} by {signed.signer}{own}, {stamp}", "strong")
+    if signed.sidecar:
+        yield Row("credential", f"{signed.sidecar}: keep it beside the film, which cannot hold it")
     yield Row("mark", _mark(signed))
     yield Row("trail", _trail(signed))
 

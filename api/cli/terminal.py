@@ -14,11 +14,14 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from api.cli.words import printable
+
+if TYPE_CHECKING:
+    from provenance.progress import Progress
 
 _WIDEST = 100  # columns of running text that are comfortable to read
 _STYLES: Mapping[str, Mapping[str, Any]] = {
@@ -52,6 +55,7 @@ class Terminal:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self._bar_print: Callable[[str], None] | None = None
+        self._bar_move: Callable[[Progress], None] | None = None
 
     def line(self, text: str = "", style: str = "", *, indent: int = 0) -> None:
         """One paragraph of text, wrapped on a terminal only."""
@@ -100,30 +104,46 @@ class Terminal:
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[str], None]]:
-        """A bar on standard error, told the name of each thing begun. None in a pipe, none for a single thing."""
-        if total < 2 or not sys.stderr.isatty():
+        """A bar on standard error, told the name of each thing begun. None in a pipe; for a single thing from `so_far` on."""
+        if not sys.stderr.isatty():
             yield lambda _name: None
             return
         from rich.console import Console
         from rich.markup import escape
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
 
         console = Console(stderr=True, highlight=False)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
-            task = bar.add_task(what, total=total)
-            begun = 0
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        bar = Bar(*columns, console=console, transient=True, redirect_stdout=False)
+        task = bar.add_task(what, total=total)
+        begun, title = 0, what
 
-            def begin(name: str) -> None:
-                nonlocal begun
-                bar.update(task, completed=begun, description=f"{what} {escape(printable(name))}")
-                begun += 1
+        def begin(name: str) -> None:
+            nonlocal begun, title
+            title = f"{what} {escape(printable(name))}"
+            bar.update(task, completed=begun, description=title)
+            begun += 1
 
-            self._bar_print = lambda text: console.print(text, markup=False, soft_wrap=True)
-            try:
-                yield begin
-            finally:
-                self._bar_print = None
+        def move(done: Progress) -> None:
+            bar.start()
+            speed = f" at {done.speed:.1f} ×" if done.speed else ""
+            bar.update(task, completed=max(begun - 1, 0) + done.share, description=f"{title}{speed}")
+
+        self._bar_print = lambda text: console.print(text, markup=False, soft_wrap=True)
+        self._bar_move = move
+        if total > 1:
+            bar.start()
+        try:
+            yield begin
+        finally:
+            self._bar_print = self._bar_move = None
+            bar.stop()
+
+    def so_far(self, done: Progress) -> None:
+        """Move the bar within the thing that was begun last, if there is one to be seen."""
+        if self._bar_move is not None:
+            self._bar_move(done)
 
     @contextmanager
     def counting(self, what: str) -> Iterator[Callable[[int, int], None]]:

@@ -2,7 +2,7 @@
 
 Every frame of the copy looks for the frame of the reference that it agrees with best: so an excerpt, another rate or speed do
 not matter. What does not agree with any was replaced or added. Order is not judged, nor is anything finer than a cell (1/48 of
-the width): a face that was exchanged in a long shot can pass.
+the width).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from provenance.filmfit.reel import Reel, Sight
 from provenance.fit.result import Agreement
 
 AGREES = 0.8
-"""Correlation from which a frame is the reference's: another scene hardly reaches .7, the platform's copy stays above .9."""
+"""Correlation from which a frame is the reference's (README.md)."""
 FLAT = 3.0
 """Standard deviation, code values, below which a frame has nothing to compare."""
 LEAST_SEEN = 0.1

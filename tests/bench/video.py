@@ -1,6 +1,6 @@
 """Measure the film mark on the corpus: `python -m tests.bench.video FILM …`.
 
-Prints the tables of watermark/VIDEO.md. Times are CPU seconds of one process.
+Prints the table of watermark/VIDEO.md, a column for each film. Times are CPU seconds of one process.
 """
 # ruff: noqa: E402 - the settings below are read when the libraries are first imported
 
@@ -21,6 +21,7 @@ import av
 import cv2
 import numpy as np
 
+from tests.bench.__main__ import ROOT, put
 from watermark import image, quality, video_files
 from watermark.film import Embedder
 from watermark.payload import PUBLIC_KEY
@@ -61,10 +62,14 @@ def measure_cost(path: Path, frames_most: int = 150) -> tuple[float, float, floa
     return float(np.mean(psnrs)), 1000 * marking / len(psnrs), 1000 * encoding / len(psnrs)
 
 
-def measure_film(path: Path, folder: Path) -> None:
+def measure_film(path: Path, folder: Path) -> dict[str, str]:
+    """What the table says of one film, by row."""
     psnr, marking, encoding = measure_cost(path)
-    print(f"\n{path.name}: luma PSNR {psnr:.2f} dB; marking {marking:.2f} ms a frame, x264 {encoding:.1f} ms", flush=True)
-    marked = folder / f"marked-{path.name}"
+    cells = {
+        "luma PSNR of the mark, dB": f"{psnr:.1f}",
+        "marking : x264 medium, ms a frame": f"{marking:.1f} : {encoding:.1f} ({100 * marking / encoding:.1f} %)",
+    }
+    marked = folder / f"marked-{path.stem}.mkv"
     video_files.mark_file(path, marked, MARK_ID, PUBLIC_KEY, sound=False)
     length = length_s(marked)
     for step in VIDEO_2026.steps:
@@ -74,23 +79,40 @@ def measure_film(path: Path, folder: Path) -> None:
         found = video_files.detect_file(copy, [PUBLIC_KEY])
         spent = time.process_time() - start
         assert found.mark_id in (None, MARK_ID), f"a wrong id in {path.name} after {step.name}"
-        chance = f"10^{math.log10(max(found.p_false, 1e-300)):.0f}" if found.found else "–"
-        print(f"| {step.title} | {chance} | {found.frames} | {spent:.2f} |", flush=True)
+        chance = f"{math.log10(max(found.p_false, 1e-300)):.0f}" if found.found else "not read"
+        cells[step.title] = f"{chance} · {found.frames} · {spent:.1f}"
+        print(f"{path.name}: {step.name}: {cells[step.title]}", flush=True)
     read = 0
     for at in STILLS:
         picture = still(marked, at)
         half = cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2), interpolation=cv2.INTER_AREA)
         _, data = cv2.imencode(".jpg", half, [cv2.IMWRITE_JPEG_QUALITY, 75])
         read += image.detect(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8), keys=[PUBLIC_KEY]).mark_id == MARK_ID
-    print(f"| a still, half size, JPEG 75 | {read} of {len(STILLS)} | | |", flush=True)
+    cells["a still, half size, JPEG 75"] = f"{read} of {len(STILLS)}"
+    return cells
+
+
+def table(measured: dict[str, dict[str, str]]) -> str:
+    """Markdown: a row for each treatment, a column for each film, and how many steps each film was read after."""
+    lines = ["| | " + " | ".join(measured) + " |", "|---" * (len(measured) + 1) + "|"]
+    lines += [
+        f"| {row} | " + " | ".join(cells[row] for cells in measured.values()) + " |" for row in next(iter(measured.values()))
+    ]
+    titles = [step.title for step in VIDEO_2026.steps]
+    read = [sum("not read" not in cells[title] for title in titles) for cells in measured.values()]
+    return "\n".join([*lines, "| **read** | " + " | ".join(f"{count} of {len(titles)}" for count in read) + " |"])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("films", nargs="+", type=Path)
+    parser.add_argument("--write", action="store_true", help="put the table into watermark/VIDEO.md")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for path in parser.parse_args().films:
-            measure_film(path, Path(folder))
+        measured = {path.stem: measure_film(path, Path(folder)) for path in options.films}
+    print(table(measured), flush=True)
+    if options.write:
+        put(ROOT / "watermark" / "VIDEO.md", "video", table(measured))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from api.settings import Settings
 from api.wiring import House, open_house
 from provenance.capture import Signed, SignRequest, sign
-from provenance.errors import InputError, UnsupportedMediaError
+from provenance.errors import AlreadySignedError, InputError, SigningError, UnsupportedMediaError
 from provenance.find import find
 from provenance.verdict import Status, Verdict
 from provenance.verify import verify
@@ -112,11 +113,74 @@ def test_one_that_is_too_short_is_signed_without_and_says_so(house: House, tmp_p
     assert "too short" in got.notes[0]
 
 
-def test_a_container_that_holds_no_credential_is_refused(house: House, source: Path, tmp_path: Path) -> None:
-    encode_again(source, tmp_path / "film.webm", Pass("vp9", 40), seconds=1)
-    with pytest.raises(UnsupportedMediaError):
-        sign(SignRequest(tmp_path / "film.webm", tmp_path / "signed.webm"), house.studio(), at=AT)
-    assert not (tmp_path / "signed.webm").exists()
+def test_a_container_that_holds_no_credential_is_refused_unless_it_may_lie_beside(
+    house: House, webm: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UnsupportedMediaError, match="cannot hold a credential"):
+        sign(SignRequest(webm, tmp_path / "signed.webm"), house.studio(), at=AT)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def webm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    fast = {"deadline": "realtime", "cpu-used": "8"}
+    return write_film(tmp_path_factory.mktemp("webm") / "pan.webm", seconds=1, rate=12, codec="libvpx-vp9", **fast)
+
+
+@pytest.fixture(scope="module")
+def apart(house: House, webm: Path) -> Signed:
+    return sign(SignRequest(webm, webm.with_name("signed.webm"), beside=True, crf=40), house.studio(), at=AT)
+
+
+def test_its_credential_lies_beside_it_and_is_found_there(house: House, apart: Signed) -> None:
+    assert apart.sidecar == apart.path.with_name("signed.webm.c2pa")
+    assert "CRF 40" in apart.notes[0]
+    verdict = judged(house, apart.path)
+    assert verdict.status in (Status.TRUSTED, Status.VALID)
+    assert verdict.credential.source == "sidecar"
+    assert verdict.mark.value == apart.binding.value if apart.binding else None
+
+
+def test_the_name_that_other_tools_give_it_is_found_too(house: House, apart: Signed, tmp_path: Path) -> None:
+    shutil.copy(apart.path, tmp_path / "film.webm")
+    shutil.copy(apart.sidecar or "", tmp_path / "film.c2pa")
+    assert judged(house, tmp_path / "film.webm").credential.source == "sidecar"
+
+
+def test_a_byte_that_was_changed_is_noticed(house: House, apart: Signed, tmp_path: Path) -> None:
+    data = bytearray(apart.path.read_bytes())
+    data[-40] ^= 1
+    (tmp_path / "film.webm").write_bytes(data)
+    verdict = verify(tmp_path / "film.webm", house.desk, at=AT, sidecar=apart.sidecar, marks=False).verdict
+    assert verdict.status not in (Status.TRUSTED, Status.VALID)
+
+
+def test_without_what_lay_beside_it_its_mark_recovers_it(house: House, apart: Signed, tmp_path: Path) -> None:
+    shutil.copy(apart.path, tmp_path / "alone.webm")
+    verdict = judged(house, tmp_path / "alone.webm")
+    assert verdict.status is Status.RECOVERED, [reason.say for reason in verdict.reasons]
+
+
+def test_rubbish_beside_it_is_no_credential(house: House, webm: Path, tmp_path: Path) -> None:
+    shutil.copy(webm, tmp_path / "film.webm")
+    (tmp_path / "film.webm.c2pa").write_bytes(b"rubbish" * 100)
+    verdict = verify(tmp_path / "film.webm", house.desk, at=AT, marks=False).verdict
+    assert verdict.status in (Status.INVALID, Status.ALTERED)
+
+
+def test_what_has_a_credential_beside_it_is_not_signed_again(house: House, apart: Signed, tmp_path: Path) -> None:
+    with pytest.raises(AlreadySignedError):
+        sign(SignRequest(apart.path, tmp_path / "again.webm", beside=True), house.studio(), at=AT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_organisation_cannot_sign_what_lies_beside(house: House, webm: Path, tmp_path: Path) -> None:
+    studio = house.studio()
+    with pytest.raises(SigningError, match="identity assertion"):
+        sign(
+            SignRequest(webm, tmp_path / "signed.webm", mark="none", beside=True), replace(studio, identity=studio.signer), at=AT
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_broken_film_leaves_nothing_behind(house: House, source: Path, tmp_path: Path) -> None:

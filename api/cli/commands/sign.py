@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 )
 @click.option("--mark", default="auto", show_default=True, metavar="auto|none|ALG", help="Invisible mark to embed.")
 @click.option("--strength", type=click.FloatRange(min=0, min_open=True), help="Strength of the mark, where it has one.")
+@click.option("--crf", type=click.IntRange(0, 51), help="Quality of marked films, lower is better; default: visually lossless.")
 @click.option("--redact", multiple=True, type=click.Choice(["gps"]), help="Camera metadata to leave out.")
 @click.option("--code", metavar="CODE", help="Capture code, where the key's policy asks for one.")
 @click.option("--identity", metavar="REF", help="A second key, an organisation's, that signs an identity assertion (CAWG).")
@@ -58,6 +59,7 @@ def command(
     source: str,
     mark: str,
     strength: float | None,
+    crf: int | None,
     redact: tuple[str, ...],
     code: str | None,
     identity: str | None,
@@ -69,7 +71,8 @@ def command(
 ) -> int:
     """Sign files where they were made: a new file each, marked, signed and registered; the source is never touched.
 
-    Without -o or --to, photo.jpg becomes photo.signed.jpg beside it.
+    Without -o or --to, photo.jpg becomes photo.signed.jpg beside it. WebM and Matroska hold no credential: theirs is
+    written into a file of its own, clip.signed.webm.c2pa.
     """
     if receipt and no_register:
         raise click.UsageError("--receipt needs a record: leave out --no-register")
@@ -98,8 +101,10 @@ def command(
                 code=code,
                 training=training,
                 consent=agreed,
+                crf=crf,
+                beside=not receipt,  # what lies beside cannot be updated
             )
-            signed = sign(request, studio, at=now())
+            signed = sign(request, studio, at=now(), progress=terminal.so_far)
             return receipted(signed, studio, partial(receipts.of_manifest, house), at=now()) if receipt else signed
 
         batch = each(terminal, "Signing", files, work)
