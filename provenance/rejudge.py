@@ -59,7 +59,7 @@ def rejudge_all(
 def _rejudge(
     fingerprint: str, since: datetime, desk: Desk, chores: Chores, targets: Sequence[str], at: datetime, new_id: Callable[[], str]
 ) -> Rejudged:
-    touched = chores.touched(fingerprint)
+    touched = sorted(chores.touched(fingerprint), key=lambda one: one.asset.manifest_id)  # so that each store is read once
     changes = [(old, new) for old, new in _judged(touched, desk, at) if _differs(old, new)]
     told = [_change(old, new) for old, new in changes if json.loads(old.document)["status"] != new["status"]]
     messages: list[Message] = outbox.status_changed(told, targets=targets, at=at, new_id=new_id)

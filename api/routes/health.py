@@ -104,7 +104,9 @@ def _selftest(request: Request) -> str:
 
 def _gauges(request: Request) -> dict[str, tuple[str, float]]:
     opened, line = house(request), turns(request)
+    answers = "1 where the time stamp authority answers; where not, what is signed waits for its stamp."
     return {
+        **({} if opened.tsa_url is None else {"colophon_tsa_up": (answers, float(opened.tsa_answers()))}),
         "colophon_trail_entries": ("Entries in the newest checkpoint.", opened.log.size()),
         "colophon_trail_pending_entries": ("Entries that have no number yet.", opened.log.waiting()),
         "colophon_trail_stalled_seconds": (

@@ -164,3 +164,13 @@ def test_a_fault_of_ours_is_logged_with_its_trace(client: TestClient, log: io.St
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     assert {line["request_id"] for line in lines} == {answer.json()["request_id"]}
     assert "ZeroDivisionError" in lines[0]["trace"]
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_time_stamp_authority_that_is_down_is_told_and_stops_nothing(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    if not answers:
+        monkeypatch.setattr("keys.tsa.probe", lambda *_: False)
+    assert f"colophon_tsa_up {float(answers):g}\n" in client.get("/metrics").text
+    assert client.get("/readyz").status_code == 200
