@@ -7,6 +7,7 @@ notice nothing. Tasks are module-level functions with picklable arguments (paths
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import sys
 import threading
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar
@@ -21,6 +23,8 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from provenance.errors import BudgetError, UnavailableError
+
+_YIELDS = 10  # levels of priority that a worker gives up: whoever answers questions beside it goes first
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -105,7 +109,7 @@ class Workers:
         return ProcessPool(
             max_workers=self._count,
             max_tasks=self._budget.tasks,
-            initializer=_fence,
+            initializer=_begin,
             initargs=[self._budget.memory_bytes, self._budget.file_bytes],
             context=context,
         )
@@ -152,6 +156,23 @@ def _end(pool: ProcessPool) -> None:
     pool.join()
 
 
+def _begin(memory_bytes: int, file_bytes: int) -> None:
+    """What a worker does first."""
+    _step_back()
+    _fence(memory_bytes, file_bytes)
+    import cv2
+
+    cv2.setNumThreads(1)  # one core a worker: the pool is the parallelism
+
+
+def _step_back() -> None:
+    """Give way to the process that answers: hostile work may use a core, and never keep a reader from one."""
+    os.nice(_YIELDS)
+    if sys.platform == "linux":
+        with suppress(OSError):  # a sandbox may forbid it; the lower priority stays
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # what wakes up beside it preempts it
+
+
 def _fence(memory_bytes: int, file_bytes: int) -> None:
     """Limits that the kernel keeps, in the worker itself, before it sees any media."""
     limits: Mapping[int, int] = {
@@ -163,6 +184,3 @@ def _fence(memory_bytes: int, file_bytes: int) -> None:
         _, hard = resource.getrlimit(kind)
         ceiling = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (ceiling, hard))
-    import cv2
-
-    cv2.setNumThreads(1)  # one core a worker: the pool is the parallelism

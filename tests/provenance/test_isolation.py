@@ -82,3 +82,17 @@ def test_crash_after_crash(workers: Workers) -> None:
         with pytest.raises(BudgetError):
             workers.run(die)
     assert workers.run(add, 1, 2) == 3
+
+
+def test_workers_give_way_to_whoever_answers(workers: Workers) -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert workers.run(os.getpriority, os.PRIO_PROCESS, 0) == min(19, own + 10)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own  # only theirs
+    if hasattr(os, "SCHED_BATCH"):
+        assert workers.run(os.sched_getscheduler, 0) == os.SCHED_BATCH
+
+
+def test_a_worker_in_place_of_a_dead_one_gives_way_too(workers: Workers) -> None:
+    with pytest.raises(BudgetError):
+        workers.run(die)
+    assert workers.run(os.getpriority, os.PRIO_PROCESS, 0) > os.getpriority(os.PRIO_PROCESS, 0)
