@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from api import chores
+from api.access import Access, Key
 from api.callers import Caller
 from api.wiring import House
 from provenance.errors import NotFoundError, ProvenanceError
@@ -34,9 +34,41 @@ def revoke(house: House, fingerprint: str, reason: str, *, since: datetime, by: 
     return found
 
 
-def access(house: House, what: str, about: Mapping[str, Any], *, by: str, at: datetime) -> int:
-    """Record that somebody changed who may do what: `what` is "made", "replaced" or "ended"; returns the entry's id."""
-    return house.registry.append(Kind.ACCESS, None, {"what": what, "by": by, **about}, at=at)
+def make_key(house: House, access: Access, name: str, roles: Iterable[str], *, by: Caller, at: datetime) -> tuple[Key, str]:
+    """Make an API key; returns it and what is shown once. Raises InputError."""
+    key, secret = access.new(name, roles, at=at)
+    _tell(house, {"what": "made", "by": by.id, "key": key.id, "roles": list(key.roles)}, at)
+    return key, secret
+
+
+def replace_key(house: House, access: Access, key_id: str, *, by: Caller, at: datetime) -> tuple[Key, str]:
+    """Make a key of the same name and roles; the old one goes on until it is ended. Raises NotFoundError: no living key."""
+    old = living(access, key_id)
+    key, secret = access.new(old.name, old.roles, at=at)
+    about = {"what": "replaced", "by": by.id, "key": key.id, "roles": list(key.roles), "instead_of": old.id}
+    _tell(house, about, at)
+    return key, secret
+
+
+def end_key(house: House, access: Access, key_id: str, *, by: Caller, at: datetime) -> Key:
+    """End a key and every token it got; done twice it changes, and tells, nothing. Raises NotFoundError."""
+    before = {key.id: key.revoked_at for key in access.listed()}
+    key = access.revoke(key_id, at=at)
+    if before.get(key_id) is None:
+        _tell(house, {"what": "ended", "by": by.id, "key": key.id}, at)
+    return key
+
+
+def living(access: Access, key_id: str) -> Key:
+    """A key that was not ended. Raises NotFoundError."""
+    found = next((key for key in access.listed() if key.id == key_id and key.revoked_at is None), None)
+    if found is None:
+        raise NotFoundError("API key", key_id[:64])
+    return found
+
+
+def _tell(house: House, entry: Mapping[str, object], at: datetime) -> None:
+    house.registry.append(Kind.ACCESS, None, entry, at=at)
 
 
 def _follow(house: House) -> None:

@@ -59,6 +59,7 @@ from keys.feedkey import SocketFeedKey, feed_public_key
 from keys.frames import MAX_BODY
 from keys.service import spawn
 from provenance.errors import ProvenanceError
+from provenance.fetch import Client
 from watermark.errors import WatermarkError
 
 _SMALL_BODY = 256 << 10  # 500 ids of 512 bytes
@@ -117,6 +118,7 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = (), guarded: b
     app.state.turns = Turns(settings.worker_count, settings.worker_count * _PATIENCE)
     app.state.outbox = Outbox(settings.home / "outbox")
     app.state.once = Once()
+    app.state.fetching = Client()  # guarded; whom else it may believe, only a test says
     app.state.requests = Requests()
     app.state.selftest = None
     app.state.access = Access(settings.home)

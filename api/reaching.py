@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from typing import IO, Any
 
 from starlette.requests import Request
@@ -65,15 +66,16 @@ async def fetched(request: Request, url: str, *, most: int | None = None) -> IO[
     """
     limit = house(request).settings.upload_limit_mb << 20
     limit = limit if most is None else min(limit, most)
-    return await turns(request).spool(lambda: fetch(url, limit))
+    client: Client = request.app.state.fetching
+    return await turns(request).spool(lambda: fetch(url, limit, client))
 
 
-def fetch(url: str, limit: int) -> IO[bytes]:
+def fetch(url: str, limit: int, client: Client) -> IO[bytes]:
     """The same. Blocks, twenty seconds at most."""
     if not url.startswith("https://"):
         refuse("not-fetched", "it is no https address")
     try:
-        answer = Client(timeout_s=_FETCH_S, max_bytes=limit).get(url)
+        answer = replace(client, timeout_s=_FETCH_S, max_bytes=limit).get(url)
     except FetchError:
         refuse("not-fetched")
     if answer.status != 200:

@@ -102,6 +102,17 @@ class MarkFacts(Wire):
     speed: float | None = Field(None, description="Of sound: speed of this copy over that of the signed recording.")
 
 
+class FoundMark(Wire):
+    """One of several marks, each read under another key."""
+
+    alg: str
+    value: str
+    p_false: float | None
+    bit_errors: int | None
+    owner: Literal["own", "registered", "unregistered"]
+    manifests: list[str]
+
+
 class Change(Wire):
     """A region that is not what was signed, as fractions of width and height; in sound all of it, from when to when."""
 
@@ -187,6 +198,7 @@ class Verdict(Wire):
     credential: CredentialFacts
     history: list[HistoryStep]
     mark: MarkFacts
+    marks: list[FoundMark] = Field([], description="All marks that were read, each under another key; the first is `mark`.")
     changes: list[Change]
     signals: list[str]
     reasons: list[Reason]

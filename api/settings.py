@@ -30,6 +30,7 @@ class Settings:
         tsa: "development" (our own, on loopback), "none" (never stamp), or the URL of an RFC 3161 authority.
         signer: Key reference used when none is named; empty means the development key.
         mark_key: 64 hexadecimal digits: a private key for marks, tried before the public one; empty for the public one.
+        other_mark_keys: Keys of others' marks, as a camera's or an agency's, apart by spaces: looked for, never written.
         log_origin: Name of the trail's log, like a URL without its scheme; empty derives one from its key. Never changed later.
         witnesses: Who cosigns the log: `URL VKEY…`, several of them apart by semicolons.
         webhooks: Who is told when a status changes: `URL SECRET` (base64, at least 24 bytes), several apart by semicolons.
@@ -57,6 +58,7 @@ class Settings:
     tsa: str = DEVELOPMENT
     signer: str = ""
     mark_key: str = ""
+    other_mark_keys: str = ""
     log_origin: str = ""
     witnesses: str = ""
     webhooks: str = ""
@@ -117,6 +119,8 @@ def load(environment: Mapping[str, str] | None = None, home: Path | None = None)
             settings = _with(settings, field.name, environment[variable], variable)
     if settings.mark_key and len(_hex(settings.mark_key, "mark_key")) != 32:
         raise InputError("mark_key", "is not 64 hexadecimal digits")
+    if any(len(_hex(key, "other_mark_keys")) != 32 for key in settings.other_mark_keys.split()):
+        raise InputError("other_mark_keys", "holds a key that is not 64 hexadecimal digits")
     return settings
 
 

@@ -116,4 +116,5 @@ def _bundled(settings: Settings) -> tuple[TrustList, ...]:
 
 def _mark_keys(settings: Settings) -> tuple[bytes, ...]:
     own = (bytes.fromhex(settings.mark_key),) if settings.mark_key else ()
-    return (*own, PUBLIC_KEY)
+    others = (bytes.fromhex(key) for key in settings.other_mark_keys.split())
+    return tuple(dict.fromkeys((*own, PUBLIC_KEY, *others)))

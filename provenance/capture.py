@@ -29,7 +29,8 @@ from provenance.declared import Consent, stated, training
 from provenance.desk import Studio
 from provenance.errors import AlreadySignedError, InputError, OutputError, SigningError, UnmarkableError, UnsupportedMediaError
 from provenance.feed import public_status
-from provenance.judge import Evidence, MarkReading, judge
+from provenance.judge import Evidence, judge
+from provenance.marks import MarkReading
 from provenance.progress import Watch, told
 from provenance.sdk import VALIDATOR, signable_types
 from provenance.soft_binding import binding

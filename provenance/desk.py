@@ -18,7 +18,7 @@ class Desk:
     Attributes:
         workers: Killable processes for hostile media.
         lists: Signer and time stamp authority lists, kept apart by their kind.
-        mark_keys: Tried in order; the first is the deployment's own or the public one.
+        mark_keys: Tried in order, and each that reads a mark is told; the first is the deployment's own or the public one.
         registry: None where only the file itself is to be looked at.
     """
 

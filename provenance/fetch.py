@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
@@ -34,6 +34,12 @@ class Answer:
     media_type: str = ""
 
 
+def look_up(host: str, port: int) -> Sequence[Address]:
+    """Every address that the system's resolver has for a name. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """A guarded client.
@@ -42,11 +48,15 @@ class Client:
         timeout_s: For one whole exchange, from the look-up to the last byte.
         max_bytes: Of a body; a longer one is an error.
         allow_private: Whether this machine and private networks may be reached.
+        resolve: Addresses of a name; each is checked, whoever says so.
+        trust: Makes the TLS context: whose certificates count.
     """
 
     timeout_s: float = 10.0
     max_bytes: int = 1 << 20
     allow_private: bool = False
+    resolve: Callable[[str, int], Sequence[Address]] = look_up
+    trust: Callable[[], ssl.SSLContext] = ssl.create_default_context
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send a body. Raises FetchError."""
@@ -65,7 +75,7 @@ class Client:
         try:
             address = self._address(url, host, port)
             connection = http.client.HTTPConnection(host, port, timeout=self.timeout_s)
-            connection.sock = _connect(address, port, host if secure else None, deadline)
+            connection.sock = self._connect(address, port, host if secure else None, deadline)
             with _ended_at(deadline, connection.sock):
                 connection.request(method, target, body, {"User-Agent": "Colophon", "Connection": "close", **headers})
                 response = connection.getresponse()
@@ -78,14 +88,22 @@ class Client:
 
     def _address(self, url: str, host: str, port: int) -> Address:
         """The first address of a host, if all of them may be reached."""
-        found = [
-            ipaddress.ip_address(str(entry[4][0]).partition("%")[0])
-            for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        ]
+        found = self.resolve(host, port)
         wrong = [] if self.allow_private else [address for address in found if not is_public(address)]
         if wrong or not found:
             raise FetchError(url, f"leads to {wrong[0]}, which is no public address" if wrong else "has no address")
         return found[0]
+
+    def _connect(self, address: Address, port: int, tls_name: str | None, deadline: float) -> socket.socket:
+        raw = socket.create_connection((str(address), port), timeout=_left(deadline))
+        if tls_name is None:
+            return raw
+        try:
+            raw.settimeout(_left(deadline))
+            return self.trust().wrap_socket(raw, server_hostname=tls_name)
+        except BaseException:
+            raw.close()
+            raise
 
     def _read(self, response: http.client.HTTPResponse, url: str) -> bytes:
         data = response.read(self.max_bytes + 1)
@@ -114,18 +132,6 @@ def _parts(url: str) -> SplitResult:
     if not ok or "@" in parts.netloc or any(ord(letter) <= 32 or ord(letter) > 126 for letter in url):
         raise FetchError(url[:200], "is no plain http or https address")
     return parts
-
-
-def _connect(address: Address, port: int, tls_name: str | None, deadline: float) -> socket.socket:
-    raw = socket.create_connection((str(address), port), timeout=_left(deadline))
-    if tls_name is None:
-        return raw
-    try:
-        raw.settimeout(_left(deadline))
-        return ssl.create_default_context().wrap_socket(raw, server_hostname=tls_name)
-    except BaseException:
-        raw.close()
-        raise
 
 
 @contextmanager

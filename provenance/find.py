@@ -14,7 +14,7 @@ from provenance.judge import Evidence
 from provenance.sdk import readable_types
 from provenance.store.registry import AssetRecord
 from provenance.verdict import AssetFacts, iso
-from provenance.verify import follow, leads, look, read_mark
+from provenance.verify import follow, leads, look, other_marks, read_mark
 
 _HOW = {"mark": "mark", "manifest": "credential", "fingerprint": "fingerprint"}
 
@@ -57,14 +57,14 @@ def find(path: Path, desk: Desk, *, limit: int = 5) -> tuple[Match, ...]:
 
     Raises:
         InputError: the file cannot be read.
-        UnsupportedMediaError: it is neither a still picture nor sound: nothing else can be searched for yet.
+        UnsupportedMediaError: it is neither a picture nor sound nor film: nothing else can be searched for.
     """
     if desk.registry is None:
         return ()
     seen = desk.workers.run(tasks.probe, str(path))
     looking = look(str(path), seen.media_type, desk)
     if looking is None:
-        raise UnsupportedMediaError(str(path), f"{seen.media_type or 'this kind of file'} cannot be searched for yet")
+        raise UnsupportedMediaError(str(path), f"{seen.media_type or 'this kind of file'} cannot be searched for")
     facts = looking.result()
     readable = seen.media_type if seen.media_type in readable_types() else None
     credential = desk.workers.run(tasks.read_credential, str(path), readable, None)
@@ -72,13 +72,14 @@ def find(path: Path, desk: Desk, *, limit: int = 5) -> tuple[Match, ...]:
         asset=AssetFacts(seen.sha256, seen.media_type),
         credential=credential if isinstance(credential, Credential) else None,
         mark=read_mark(facts),
+        others=other_marks(facts),
     )
     found = follow(path, leads(evidence, facts, desk, everything=True), facts, desk, pictures=False)
     return tuple(
         Match(
             asset=f.lead.asset,
             how=_HOW[f.lead.how],
-            p_false=facts.detection.p_false if f.lead.how == "mark" else None,
+            p_false=f.lead.p_false,
             distance=f.lead.distance,
             fit=f.candidate.fit,
             agreement=str(f.candidate.content),

@@ -12,7 +12,7 @@ from provenance.errors import DamagedMediaError, UnmarkableError, UnsupportedMed
 from provenance.progress import tell
 from provenance.tasks import Clock, Compared, Prepared, dimensions, media_errors, writing
 from provenance.verdict import Change
-from watermark import sound_files
+from watermark import several, sound_files
 from watermark.audio import AudioDetection
 from watermark.errors import CarrierTooSmallError
 
@@ -46,6 +46,7 @@ class SoundFacts:
     height: None = None
     codes: tuple[str, ...] = ()
     generator: None = None
+    others: tuple[AudioDetection, ...] = ()  # read under further keys
 
 
 def patience(duration_ms: int | None) -> float:
@@ -60,8 +61,10 @@ def read_sound(path: str, keys: Sequence[bytes]) -> SoundFacts:
         DamagedMediaError, UnsupportedMediaError: it cannot be decoded, or has no sound.
     """
     with media_errors(path):
-        detection = sound_files.detect_file(Path(path), keys, locate=True, search_s=_SEARCHED_S / max(1, len(keys)))
-    return SoundFacts(dimensions(path)[2], detection)
+        detection, *others = several.under_each_key(
+            lambda some: sound_files.detect_file(Path(path), some, locate=True, search_s=_SEARCHED_S / max(1, len(keys))), keys
+        )
+    return SoundFacts(dimensions(path)[2], detection, others=tuple(others))
 
 
 def compare_sound(path: str, reference: bytes, speed: float | None) -> Compared:

@@ -16,9 +16,10 @@ from datetime import datetime
 from typing import Any
 
 from keys.trust import ListKind, TrustList
-from provenance import declared, say, signals
+from provenance import declared, marks, say, signals
 from provenance.appraisal import REPLACED, Appraisal, RevocationRecord, appraise
-from provenance.credential import Credential, Manifest, Remote, SoftBinding, Unreadable
+from provenance.credential import Credential, Manifest, Remote, Unreadable
+from provenance.marks import NOT_LOOKED, MarkReading, OwnedMark
 from provenance.status import Content, FileCredential, Layers, Owner, status
 from provenance.verdict import (
     AssetFacts,
@@ -32,7 +33,6 @@ from provenance.verdict import (
     PoseFacts,
     Signature,
     Source,
-    SpanFacts,
     Status,
     Trust,
     Verdict,
@@ -40,19 +40,6 @@ from provenance.verdict import (
 
 POLICY = "colophon-1"
 STORE_TYPE = "application/c2pa"
-
-
-@dataclass(frozen=True, slots=True)
-class MarkReading:
-    """What the detector said; `looked` is False when it was not asked or the medium has no engine yet."""
-
-    looked: bool
-    binding: SoftBinding | None = None
-    p_false: float | None = None
-    bit_errors: int | None = None
-    spans: tuple[SpanFacts, ...] = ()
-    speed: float | None = None
-    too_short: bool = False  # nothing was found, and nothing could have been
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +71,9 @@ class Evidence:
     asset: AssetFacts
     credential: Credential | Unreadable | Remote | None
     source: Source = Source.EMBEDDED
-    mark: MarkReading = MarkReading(looked=False)
+    mark: MarkReading = NOT_LOOKED
     owners: tuple[str, ...] = ()  # ids of manifests registered with the mark that was read
+    others: tuple[OwnedMark, ...] = ()  # marks read under further keys
     candidate: Candidate | None = None  # the best one
     generator: GeneratorReading | None = None
     revocations: Mapping[str, RevocationRecord] | None = None  # by leaf fingerprint, hex
@@ -143,6 +131,7 @@ def judge(evidence: Evidence, *, lists: Sequence[TrustList], at: datetime, valid
         asset=_asset(evidence, layers),
         credential=credential,
         mark=mark,
+        marks=marks.facts((OwnedMark(evidence.mark, evidence.owners), *evidence.others), evidence.credential),
         history=history,
         changes=changes,
         signals=_told(labels, word),
@@ -186,14 +175,7 @@ def _content(evidence: Evidence, registered: Appraisal | None) -> Content:
 def _owner(evidence: Evidence) -> Owner:
     if "mark" in evidence.undecided:
         return Owner.UNDECIDED
-    read = evidence.mark.binding
-    if read is None:
-        return Owner.NONE
-    if isinstance(evidence.credential, Credential):
-        claimed = {b for m in evidence.credential.manifests.values() for b in m.bindings}
-        if read in claimed or set(evidence.owners) & set(evidence.credential.manifests):
-            return Owner.OWN
-    return Owner.REGISTERED if evidence.owners else Owner.UNREGISTERED
+    return marks.owner(evidence.mark.binding, evidence.owners, evidence.credential)
 
 
 def _revoked(signers: Sequence[Appraisal], evidence: Evidence, *, recovered: bool) -> bool:

@@ -18,7 +18,8 @@ from provenance.credential import Credential, Remote, Results, SoftBinding, Unre
 from provenance.desk import Desk
 from provenance.errors import StoreError
 from provenance.feed import public_status
-from provenance.judge import Candidate, Evidence, MarkReading, judge
+from provenance.judge import Candidate, Evidence, judge
+from provenance.marks import MarkReading
 from provenance.sdk import VALIDATOR
 from provenance.status import Content
 from provenance.store.chores import Chores

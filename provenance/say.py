@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from provenance import marks
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.status import Content, FileCredential, Layers, Owner
 from provenance.verdict import Binding, HistoryStep, Reason, Signature, Status, Trust
@@ -91,6 +92,7 @@ def reasons(
     found = [
         *_credential(layers, own, evidence),
         *_mark(layers, evidence),
+        *marks.say(evidence.others, evidence.credential),
         *_content(layers, registered, evidence),
         *_trust(own if layers.credential is FileCredential.INTACT else registered or own),
         *_ancestors(history),

@@ -26,7 +26,7 @@ from provenance import fit as fitting
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.errors import DamagedMediaError, InputError, OutputError, SigningError, UnmarkableError, UnsupportedMediaError
 from provenance.verdict import Change
-from watermark import engines, holding, imwatermark, media
+from watermark import engines, holding, imwatermark, media, several
 from watermark.detection import Detection
 from watermark.errors import MediaDecodeError, UnsupportedError
 
@@ -57,6 +57,7 @@ class PixelFacts:
     detection: Detection
     codes: tuple[str, str]  # as seen, and mirrored
     generator: tuple[str, float] | None
+    others: tuple[Detection, ...] = ()  # read under further keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +205,10 @@ def read_pixels(path: str, keys: Sequence[bytes]) -> PixelFacts:
     """
     rgb = _load(path)
     height, width = rgb.shape[:2]
-    detection = engines.default("image").detect(rgb, keys=keys)
+    detection, *others = several.under_each_key(lambda some: engines.default("image").detect(rgb, keys=some), keys)
     generator = None if detection.found else _generator(rgb)
-    return PixelFacts(width, height, detection, (fingerprint.image_code(rgb), fingerprint.mirrored_image_code(rgb)), generator)
+    codes = (fingerprint.image_code(rgb), fingerprint.mirrored_image_code(rgb))
+    return PixelFacts(width, height, detection, codes, generator, tuple(others))
 
 
 def compare(

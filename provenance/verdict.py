@@ -202,6 +202,23 @@ class MarkFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundMark:
+    """One of the marks in a file, each under another key.
+
+    Attributes:
+        owner: "own" (the credential or one that it was made from names it), "registered" (another asset's), "unregistered".
+        manifests: Ids of manifests registered with it.
+    """
+
+    alg: str
+    value: str
+    p_false: float | None
+    bit_errors: int | None
+    owner: str
+    manifests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A region of the file that is not what was signed, as fractions of its width and height.
 
@@ -250,6 +267,7 @@ class Verdict:
     credential: CredentialFacts
     mark: MarkFacts
     inputs: Inputs
+    marks: tuple[FoundMark, ...] = ()  # all that were read; the first is `mark`
     history: tuple[HistoryStep, ...] = ()
     changes: tuple[Change, ...] = ()
     signals: tuple[str, ...] = ()
@@ -268,6 +286,7 @@ class Verdict:
                 "credential": self.credential,
                 "history": self.history,
                 "mark": self.mark,
+                "marks": self.marks,
                 "changes": self.changes,
                 "signals": self.signals,
                 "reasons": self.reasons,

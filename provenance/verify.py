@@ -12,19 +12,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from provenance import appraisal, filmfit, hearing, soundfit, tasks, viewing
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.desk import Desk
 from provenance.errors import BudgetError, DamagedMediaError, InputError, StoreError, UnsupportedMediaError
 from provenance.isolation import Pending
-from provenance.judge import Candidate, Evidence, GeneratorReading, MarkReading, judge
+from provenance.judge import Candidate, Evidence, GeneratorReading, judge
+from provenance.marks import MarkReading, OwnedMark, ordered
 from provenance.sdk import STORE_TYPE, VALIDATOR, readable_types
 from provenance.sidecar import KINDS, MOST_BYTES, lying_beside
 from provenance.soft_binding import binding
 from provenance.status import Content
 from provenance.store.registry import AssetRecord, Registry
 from provenance.verdict import AssetFacts, PoseFacts, Source, SpanFacts, Verdict
+from watermark.detection import Detection
 from watermark.film import VideoDetection
 from watermark.media import MARKABLE
 from watermark.sound.detection import AudioDetection
@@ -63,6 +66,8 @@ class Lead:
     asset: AssetRecord
     how: str  # mark | manifest | fingerprint
     distance: int | None = None
+    p_false: float | None = None  # of the mark
+    posed: bool = True  # whether the first mark tells how it lies in the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +131,12 @@ def verify(
         credential=credential,
         source=Source.SIDECAR if store is not None else Source.EMBEDDED,
         mark=read_mark(facts),
+        others=other_marks(facts),
         generator=GeneratorReading(*facts.generator) if facts and facts.generator else None,
         undecided=frozenset(undecided),
         not_checked=tuple(not_checked),
     )
+    evidence, facts = _whose(evidence, facts, desk.registry)
     shots = Pictures()
     if desk.registry is not None:
         evidence, shots = _consult(path, evidence, facts, desk, pictures)
@@ -149,7 +156,11 @@ def leads(evidence: Evidence, facts: Facts | None, desk: Desk, *, everything: bo
     found: list[Lead] = []
     if evidence.mark.binding is not None:
         read = evidence.mark.binding
-        found += [Lead(a, "mark") for a in desk.registry.by_binding(read.alg, read.value)]
+        found += [Lead(a, "mark", p_false=evidence.mark.p_false) for a in desk.registry.by_binding(read.alg, read.value)]
+    for one in evidence.others if everything else ():
+        if other := one.reading.binding:
+            again = desk.registry.by_binding(other.alg, other.value)
+            found += [Lead(a, "mark", p_false=one.reading.p_false, posed=False) for a in again]
     if isinstance(evidence.credential, Credential):
         named = desk.registry.by_manifest(evidence.credential.active)
         found += [Lead(named, "manifest")] if named else []
@@ -172,7 +183,7 @@ def follow(path: Path, found: Iterable[Lead], facts: Facts | None, desk: Desk, *
     for lead in list(found)[:_MAX_CANDIDATES]:
         asset = lead.asset
         hint = None
-        if transform is not None and asset.width and asset.height:
+        if transform is not None and lead.posed and asset.width and asset.height:
             a, b, _, c, d, _ = transform.against(asset.width, asset.height).matrix
             hint = (a, b, c, d)
         followed.append(_follow(path, lead, hint, facts, desk, pictures))
@@ -194,12 +205,9 @@ def _consult(path: Path, evidence: Evidence, facts: Facts | None, desk: Desk, pi
     """Add what the registry knows: whose mark it is, which asset fits, what was revoked."""
     assert desk.registry is not None
     own = evidence.credential if isinstance(evidence.credential, Credential) else None
-    read = evidence.mark.binding
-    owners = desk.registry.by_binding(read.alg, read.value) if read else ()
     exact = desk.registry.by_manifest(own.active) if own else None
     evidence = replace(
         evidence,
-        owners=tuple(a.manifest_id for a in owners),
         withdrawn=exact is not None and exact.withdrawn_at is not None,
         asset=replace(evidence.asset, id=exact.asset_id if exact and exact.sha256 == evidence.asset.sha256 else None),
     )
@@ -308,9 +316,11 @@ def look(name: str, media_type: str | None, desk: Desk) -> Looking | None:
 
 
 def read_mark(facts: Facts | None) -> MarkReading:
-    if facts is None:
-        return MarkReading(looked=False)
-    found = facts.detection
+    """The first mark that was read, or that none was."""
+    return MarkReading(looked=False) if facts is None else _reading(facts.detection)
+
+
+def _reading(found: Detection) -> MarkReading:
     if found.mark_id is None:
         return MarkReading(looked=True, too_short=isinstance(found, AudioDetection | VideoDetection) and found.too_short)
     read = MarkReading(True, binding(found.alg, found.mark_id), found.p_false, found.bit_errors)
@@ -318,6 +328,31 @@ def read_mark(facts: Facts | None) -> MarkReading:
         return read
     spans = tuple(SpanFacts(s.start_s, s.end_s, s.marked) for s in found.spans)
     return replace(read, spans=spans, speed=found.speed if isinstance(found, AudioDetection) else None)
+
+
+def other_marks(facts: Facts | None) -> tuple[OwnedMark, ...]:
+    """Marks that were read under further keys; nobody asked yet whose they are."""
+    return tuple(OwnedMark(_reading(found)) for found in facts.others) if facts else ()
+
+
+def _whose(evidence: Evidence, facts: Facts | None, registry: Registry | None) -> tuple[Evidence, Facts | None]:
+    """Who owns each mark; the one that counts goes first, and with it how it lies in the file."""
+    readings = (evidence.mark, *(one.reading for one in evidence.others))
+    found = ordered([OwnedMark(read, _owners(read, registry)) for read in readings], evidence.credential)
+    first, *others = found
+    evidence = replace(evidence, mark=first.reading, owners=first.owners, others=tuple(others))
+    for one in facts.others if facts else ():
+        if facts and first.reading.binding == _reading(one).binding:
+            rest = tuple(other for other in (facts.detection, *facts.others) if other is not one)
+            kept: dict[str, Any] = {"detection": one, "others": rest}
+            return evidence, replace(facts, **kept)
+    return evidence, facts
+
+
+def _owners(read: MarkReading, registry: Registry | None) -> tuple[str, ...]:
+    if read.binding is None or registry is None:
+        return ()
+    return tuple(one.manifest_id for one in registry.by_binding(read.binding.alg, read.binding.value))
 
 
 def _facts_of(seen: tasks.Probe, facts: Facts | None) -> AssetFacts:

@@ -18,7 +18,7 @@ from provenance.hearing import SoundFacts, read_sound
 from provenance.progress import tell
 from provenance.tasks import Clock, Compared, Prepared, dimensions, media_errors, writing
 from provenance.verdict import Change
-from watermark import media, sound_files, video_files
+from watermark import media, several, sound_files, video_files
 from watermark.detection import Transform
 from watermark.errors import CarrierTooSmallError, MediaDecodeError, UnsupportedError
 from watermark.film import VideoDetection
@@ -64,6 +64,7 @@ class FilmFacts:
     detection: VideoDetection | AudioDetection
     codes: tuple[str, ...] = ()
     generator: None = None
+    others: tuple[VideoDetection | AudioDetection, ...] = ()  # read under further keys
 
 
 def read_film(path: str, keys: Sequence[bytes]) -> FilmFacts | SoundFacts:
@@ -74,17 +75,22 @@ def read_film(path: str, keys: Sequence[bytes]) -> FilmFacts | SoundFacts:
     """
     try:
         with media_errors(path):
-            seen: VideoDetection | AudioDetection = video_files.detect_file(Path(path), keys, locate=True)
+            found = several.under_each_key(lambda some: video_files.detect_file(Path(path), some, locate=True), keys)
     except UnsupportedMediaError:
         return read_sound(path, keys)
     width, height, duration = dimensions(path)
-    if not seen.found:
-        try:
-            heard = sound_files.detect_file(Path(path), keys, locate=True)
-        except (MediaDecodeError, UnsupportedError):
-            heard = None
-        seen = heard if heard is not None and heard.found else seen
-    return FilmFacts(width, height, duration, seen)
+    if not found[0].found and (heard := _heard(path, keys)):
+        return FilmFacts(width, height, duration, heard[0], others=heard[1:])
+    return FilmFacts(width, height, duration, found[0], others=found[1:])
+
+
+def _heard(path: str, keys: Sequence[bytes]) -> tuple[AudioDetection, ...]:
+    """Marks in the sound of a film; none where there is no sound, or none in it."""
+    try:
+        heard = several.under_each_key(lambda some: sound_files.detect_file(Path(path), some, locate=True), keys)
+    except (MediaDecodeError, UnsupportedError):
+        return ()
+    return heard if heard[0].found else ()
 
 
 def prepare_film(job: FilmJob) -> PreparedFilm:

@@ -12,7 +12,6 @@ from starlette.responses import Response
 from api import acts, examples, schemas
 from api.access import Access, Key
 from api.guard import caller_of
-from api.problems import refuse
 from api.routes.common import errors, house, json_response
 from provenance.store.reviews import Decision
 from provenance.verdict import iso
@@ -119,7 +118,8 @@ def keys(request: Request) -> Response:
              responses={201: {"content": examples.content("new-api-key")}, **_WHERE})  # fmt: skip
 def make(request: Request, given: NewKey) -> Response:
     """`secret` is shown once. The trail says who made it, and for which roles."""
-    key, secret = _made(request, given.name, given.roles, "made", {})
+    by, at = caller_of(request), datetime.now(UTC)
+    key, secret = acts.make_key(house(request), request.app.state.access, given.name, given.roles, by=by, at=at)
     return json_response(_key(key) | {"secret": secret}, 201, {"cache-control": "no-store"})
 
 
@@ -128,11 +128,8 @@ def make(request: Request, given: NewKey) -> Response:
              responses={201: {"content": examples.content("new-api-key")}, **_WHERE, **errors("not-found")})  # fmt: skip
 def rotate(request: Request, key_id: Annotated[str, Path(max_length=64)]) -> Response:
     """A new key of the same name and roles; the old one goes on until it is ended, so that callers can change over."""
-    access: Access = request.app.state.access
-    old = next((key for key in access.listed() if key.id == key_id and key.revoked_at is None), None)
-    if old is None:
-        refuse("not-found", "no living key of that id")
-    key, secret = _made(request, old.name, list(old.roles), "replaced", {"instead_of": old.id})
+    by, at = caller_of(request), datetime.now(UTC)
+    key, secret = acts.replace_key(house(request), request.app.state.access, key_id, by=by, at=at)
     return json_response(_key(key) | {"secret": secret}, 201, {"cache-control": "no-store"})
 
 
@@ -140,22 +137,9 @@ def rotate(request: Request, key_id: Annotated[str, Path(max_length=64)]) -> Res
                responses={200: {"content": examples.content("api-key")}, **_WHERE, **errors("not-found")})  # fmt: skip
 def end(request: Request, key_id: Annotated[str, Path(max_length=64)]) -> Response:
     """It and every token it got end now."""
-    access: Access = request.app.state.access
-    at = datetime.now(UTC)
-    before = {key.id: key.revoked_at for key in access.listed()}
-    key = access.revoke(key_id, at=at)
-    if before.get(key_id) is None:
-        acts.access(house(request), "ended", {"key": key.id}, by=caller_of(request).id, at=at)
+    by, at = caller_of(request), datetime.now(UTC)
+    key = acts.end_key(house(request), request.app.state.access, key_id, by=by, at=at)
     return json_response(_key(key))
-
-
-def _made(request: Request, name: str, roles: list[str], what: str, more: dict[str, Any]) -> tuple[Key, str]:
-    access: Access = request.app.state.access
-    at = datetime.now(UTC)
-    key, secret = access.new(name, roles, at=at)
-    about = {"key": key.id, "roles": list(key.roles), **more}
-    acts.access(house(request), what, about, by=caller_of(request).id, at=at)
-    return key, secret
 
 
 def _key(key: Key) -> dict[str, Any]:

@@ -13,14 +13,20 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from api.access import ROLES, Access
 from api.app import create_app
 from api.cli.app import run
 from api.guard import Limits, role_for
-from api.wiring import House
+from api.settings import load
+from api.wiring import House, open_house
 from provenance.errors import InputError, NotFoundError
+from provenance.store import trail
+from provenance.store.database import reading
+from provenance.store.tables import trail_entry
+from provenance.trail.entry import Kind
 
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
@@ -162,6 +168,15 @@ class TestLimits:
         assert len(limits._buckets) == 10_000
 
 
+def told(opened: House) -> list[Any]:
+    """What the trail says of API keys, in order."""
+    engine = opened.registry._engine
+    with reading(engine) as connection:
+        ids = list(connection.scalars(select(trail_entry.c.id).order_by(trail_entry.c.id)))
+        found = [trail.entry(connection, entry_id) for entry_id in ids]
+    return [one.payload for one in found if one is not None and one.kind == Kind.ACCESS]
+
+
 class TestCommand:
     def test_new_list_revoke(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         def said(*arguments: str) -> Any:
@@ -173,6 +188,39 @@ class TestCommand:
         assert [one["name"] for one in said("list")["keys"]] == ["picture desk"]
         assert said("revoke", made["id"])["revoked_at"]
         assert Access(tmp_path).key(made["key"]) is None
+
+    @pytest.mark.slow
+    def test_the_trail_tells_what_it_tells_of_the_same_over_http(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def said(*arguments: str) -> Any:
+            assert run(["api-key", *arguments, "--home", str(tmp_path), "--json"]) == 0
+            return json.loads(capsys.readouterr().out)
+
+        made = said("new", "picture desk", "--role", "feed")
+        again = said("rotate", made["id"])
+        assert (again["name"], again["roles"]) == (made["name"], made["roles"])
+        assert Access(tmp_path).key(made["key"]) is not None  # until it is ended
+        for _ in range(2):  # the second time nothing changes, and nothing is told
+            said("revoke", made["id"])
+        with open_house(load({}, tmp_path), signing=False) as opened, TestClient(create_app(opened)) as client:
+            key = {"instead_of": made["id"], "key": again["id"], "roles": ["feed"]}
+            assert told(opened) == [
+                {"what": "made", "by": "local", "key": made["id"], "roles": ["feed"]},
+                {"what": "replaced", "by": "local", **key},
+                {"what": "ended", "by": "local", "key": made["id"]},
+            ]
+            number = len(told(opened))
+            over_http = client.post("/api/v1/access/keys", json={"name": "a", "roles": ["feed"]}).json()
+            client.delete(f"/api/v1/access/keys/{over_http['id']}")
+            first, *_, last = told(opened)
+            assert told(opened)[number] == first | {"key": over_http["id"]}
+            assert last == {"what": "ended", "by": "local", "key": over_http["id"]}
+
+    @pytest.mark.parametrize("command", ["rotate", "revoke"])
+    def test_a_mistyped_id_makes_no_home(self, tmp_path: Path, command: str) -> None:
+        assert run(["api-key", command, "never", "--home", str(tmp_path / "new")]) == 1
+        assert not (tmp_path / "new").exists() or not list((tmp_path / "new").iterdir())
 
     @pytest.mark.parametrize("arguments", [["new"], ["new", "x"], ["new", "x", "--role", "root"], ["revoke", "x"], ["revoke"]])
     def test_usage(self, tmp_path: Path, arguments: list[str]) -> None:

@@ -24,7 +24,7 @@ def _roles() -> Iterable[str]:
 
 @click.group("api-key")
 def command() -> None:
-    """Make, list and end the keys that callers of the service need.
+    """Make, list, replace and end the keys that callers of the service need. Every change is an entry of the trail.
 
     \b
     Example:
@@ -42,13 +42,27 @@ def new(terminal: Terminal, home: Path | None, name: str, roles: tuple[str, ...]
     Roles: feed reads statuses, records and manifests; auditor verifies; signer signs and stores; reviewer decides on
     reports; admin may do all of that and read the metrics. As an OAuth client: the key's id, and the key as its secret.
     """
-    from api.cli.app import finish
+    from api import acts
+    from api.callers import LOCAL
+    from api.cli.house import open_house
 
-    key, text = _access(home).new(name, roles, at=now())
-    if not terminal.as_json:
-        terminal.rows([Row("id", key.id), Row("roles", ", ".join(key.roles)), Row("key", text, "strong")])
-        terminal.note("note: this is the only time that the key is shown.")
-    return finish(terminal, _document(key) | {"key": text}, 0)
+    with open_house(terminal, home) as house:
+        key, text = acts.make_key(house, _access(home), name, roles, by=LOCAL, at=now())
+    return _shown_once(terminal, key, text)
+
+
+@declare("rotate", example="colophon api-key rotate 3f2a9c61d07b\ncolophon api-key revoke 3f2a9c61d07b")
+@click.argument("key_id", metavar="ID")
+def rotate(terminal: Terminal, home: Path | None, key_id: str) -> int:
+    """Make a new key of the same name and roles; the old one goes on until it is revoked, so that callers can change over."""
+    from api import acts
+    from api.callers import LOCAL
+    from api.cli.house import open_house
+
+    acts.living(_access(home), key_id)  # before a home is made for a mistyped id
+    with open_house(terminal, home) as house:
+        key, text = acts.replace_key(house, _access(home), key_id, by=LOCAL, at=now())
+    return _shown_once(terminal, key, text)
 
 
 @declare("list", example="colophon api-key list")
@@ -69,12 +83,29 @@ def listing(terminal: Terminal, home: Path | None) -> int:
 @click.argument("key_id", metavar="ID")
 def revoke(terminal: Terminal, home: Path | None, key_id: str) -> int:
     """End a key at once, with every token that it got."""
+    from api import acts
+    from api.callers import LOCAL
     from api.cli.app import finish
+    from api.cli.house import open_house
+    from provenance.errors import NotFoundError
 
-    key = _access(home).revoke(key_id, at=now())
+    access = _access(home)
+    if key_id not in {key.id for key in access.listed()}:
+        raise NotFoundError("API key", key_id[:64])
+    with open_house(terminal, home) as house:
+        key = acts.end_key(house, access, key_id, by=LOCAL, at=now())
     if not terminal.as_json:
         terminal.line(f"{key.name} ({key.id}): {_state(key)}")
     return finish(terminal, _document(key), 0)
+
+
+def _shown_once(terminal: Terminal, key: Key, text: str) -> int:
+    from api.cli.app import finish
+
+    if not terminal.as_json:
+        terminal.rows([Row("id", key.id), Row("roles", ", ".join(key.roles)), Row("key", text, "strong")])
+        terminal.note("note: this is the only time that the key is shown.")
+    return finish(terminal, _document(key) | {"key": text}, 0)
 
 
 def _access(home: Path | None) -> Access:
@@ -98,5 +129,5 @@ def _document(key: Key) -> dict[str, Any]:
     }  # fmt: skip
 
 
-for one in (new, listing, revoke):
+for one in (new, listing, rotate, revoke):
     command.add_command(one)
