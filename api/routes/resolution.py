@@ -209,7 +209,7 @@ def state_binding(request: Request, given: shapes.BindingClaim) -> Response:
 )
 def algorithms(_request: Request) -> Response:
     """Marks that our detectors read, and the fingerprint that is compared."""
-    names = sorted(engine.alg for engine in engines.all() if engine.medium in {"image", "audio"})
+    names = sorted(engine.alg for engine in engines.all() if engine.medium in {"image", "audio", "video"})
     return json_response({"watermarks": [{"alg": name} for name in names], "fingerprints": [{"alg": _ISCC}]})
 
 
