@@ -22,6 +22,7 @@ from api.demo.report import render, tapered
 from api.demo.story import Figure, Step
 from api.settings import Settings
 from api.wiring import open_house
+from provenance.judge import Evidence
 from provenance.verdict import AssetFacts, CredentialFacts, Inputs, MarkFacts, Reason, Source, Status, Verdict
 from provenance.verify import Pictures, Verification
 
@@ -76,7 +77,8 @@ def verdict(status: Status, say: str) -> Verdict:
 
 
 def step(status: Status, say: str = "It is so.", expected: Status | None = None) -> Step:
-    found = Verification(verdict(status, say), Pictures())
+    said = verdict(status, say)
+    found = Verification(said, Pictures(), Evidence(said.asset, None))
     return Step(say, say, Path("x.jpg"), found, frozenset({expected or status}), (Figure(say, b"\xff\xd8"),))
 
 

@@ -7,6 +7,8 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -229,21 +231,27 @@ def test_a_secret_with_a_newline_or_without(key_file: Path, chain: Any) -> None:
         assert load_named(key_file.parent, "camera").chain[0] == chain.leaf.certificate
 
 
-def test_the_readme_session(lab: Any, folder: Path) -> None:
+def test_the_readme_session(folder: Path) -> None:
     """The commands for an outside CA, as they stand in keys/README.md, with the lab as that CA."""
     readme = (Path(signer.__file__).parent / "README.md").read_text("utf-8")
-    session = readme.split("```")[1].strip().replace("/C=…/O=…/CN=…", "/C=ZZ/O=Studio/CN=Studio camera").splitlines()
+    new, take, again = readme.split("```")[1].strip().splitlines()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "COLOPHON_HOME": str(folder)}
 
-    def run(lines: list[str]) -> None:
-        subprocess.run(["bash", "-euo", "pipefail", "-c", "\n".join(lines)], cwd=folder, check=True, capture_output=True)
+    def run(line: str) -> None:
+        command = ["bash", "-euo", "pipefail", "-c", line]
+        subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
 
-    run(session[:3])
-    asked = x509.load_pem_x509_csr((folder / "studio.csr").read_bytes())
-    issuer = new_issuer(new_root(lab.now), lab.now)
-    leaf = issue_leaf(issuer, asked.public_key(), asked.subject, lab.now)
-    (folder / "leaf.pem").write_text(to_pem((leaf,)))
-    (folder / "issuing-ca.pem").write_text(to_pem((issuer.certificate,)))
-    run(session[3:])
-    made = load("studio", folder=folder)
+    request = folder / "keys" / "requests" / "studio.csr"
+    run(new)
+    asked = x509.load_pem_x509_csr(request.read_bytes())
+    now = datetime.now(UTC)
+    issuer = new_issuer(new_root(now), now)
+    leaf = issue_leaf(issuer, asked.public_key(), asked.subject, now)
+    (folder / "answer.pem").write_text(to_pem((leaf, issuer.certificate)))
+    run(take)
+    made = load("studio", folder=folder / "keys")
     assert made.chain == (leaf, issuer.certificate)
+    run(again)
+    assert x509.load_pem_x509_csr(request.read_bytes()).public_key() != asked.public_key()
     assert verify(leaf.public_key(), "es256", made.sign(b"x"), b"x")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -60,10 +60,9 @@ def test_a_generators_mark_alone_decides_nothing(generated: Path, house: House, 
     assert verify(generated, house.desk, at=at).verdict.status in {Status.NONE, Status.RECOVERED, Status.ALTERED}
 
 
-def test_a_stamp_of_an_authority_that_nobody_lists_backdates_nothing(
-    photo: Path, house: House, tmp_path: Path, at: datetime
-) -> None:
+def test_a_stamp_of_an_authority_that_nobody_lists_backdates_nothing(photo: Path, house: House, tmp_path: Path) -> None:
     """Whoever runs an authority of their own can stamp any time; it says so, and after expiry it saves nothing."""
+    at = datetime.now(UTC)
     rogue = keystore.init_development(tmp_path / "rogue", now=at)
     with tsa.serve(rogue.tsa()) as url:
         studio = replace(house.studio(), tsa=lambda: url)
@@ -85,8 +84,9 @@ def test_two_marks_lead_to_one_of_their_assets_or_are_a_conflict(photo: Path, ho
     second = sign(SignRequest(tmp_path / "bare.png", tmp_path / "two.png"), house.studio(), at=at)
     found = verify(second.path, house.desk, at=at).verdict
     assert first.binding is not None
-    assert second.binding is not None
-    assert found.mark.value in {first.binding.value, second.binding.value}
+    own = second.binding.value if second.binding else None  # the first one can be too strong for a second to be read back
+    assert own is not None or "no mark" in second.notes[0]
+    assert found.mark.value in {first.binding.value, own}
     if found.mark.value == first.binding.value:
         assert found.status is Status.CONFLICT
         assert "different assets" in found.summary

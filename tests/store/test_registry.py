@@ -45,7 +45,7 @@ def test_a_registration_comes_back_whole(registry: Registry, make: Make, at: dat
     found = registry.asset("asset-1")
     assert found is not None
     given = make(1)
-    same = set(vars(given)) - {"manifest_store", "reference", "summary", "bindings", "kin", "ingredients"}
+    same = set(vars(given)) - {"manifest_store", "reference", "summary", "bindings", "kin", "ingredients", "consent"}
     assert {name: getattr(found, name) for name in same} == {name: getattr(given, name) for name in same}
     assert set(found.bindings) == set(given.bindings)
     assert (found.created_at, found.withdrawn_at, found.stamped_at) == (at, None, None)

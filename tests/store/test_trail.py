@@ -89,7 +89,7 @@ def test_what_json_cannot_say_is_refused(value: Any) -> None:
 
 def test_kinds_are_exactly_these(registry: Registry, at: datetime) -> None:
     kinds = ["captured", "edited", "rendition", "registered", "bound", "revoked", "withdrawn", "judged", "reviewed"]
-    kinds += ["consent", "erased", "access"]
+    kinds += ["consent", "signed", "erased", "access"]
     ids = [registry.append(kind, None, {"n": n}, at=at) for n, kind in enumerate(kinds)]
     assert ids == sorted(ids)
     assert [k.value for k in Kind] == kinds

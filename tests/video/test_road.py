@@ -24,7 +24,6 @@ from watermark import sound_files, video_files
 from watermark.payload import PUBLIC_KEY
 from watermark.video_attacks import Pass, encode_again, mirrored, still
 
-AT = datetime.now(UTC)
 PLATFORM = Pass(crf=28)
 
 
@@ -41,11 +40,11 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def signed(house: House, source: Path) -> Signed:
-    return sign(SignRequest(source, source.with_name("signed.mp4")), house.studio(), at=AT)
+    return sign(SignRequest(source, source.with_name("signed.mp4")), house.studio(), at=datetime.now(UTC))
 
 
 def judged(house: House, path: Path) -> Verdict:
-    return verify(path, house.desk, at=AT).verdict
+    return verify(path, house.desk, at=datetime.now(UTC)).verdict
 
 
 def test_a_film_is_signed_with_one_id_in_picture_and_sound(house: House, signed: Signed) -> None:
@@ -108,7 +107,7 @@ def test_it_is_found_by_its_mark(house: House, signed: Signed, tmp_path: Path) -
 
 def test_one_that_is_too_short_is_signed_without_and_says_so(house: House, tmp_path: Path) -> None:
     source = write_film(tmp_path / "blink.mp4", seconds=0.25, rate=12)
-    got = sign(SignRequest(source, tmp_path / "signed.mp4"), house.studio(), at=AT)
+    got = sign(SignRequest(source, tmp_path / "signed.mp4"), house.studio(), at=datetime.now(UTC))
     assert got.binding is None
     assert "too short" in got.notes[0]
 
@@ -117,7 +116,7 @@ def test_a_container_that_holds_no_credential_is_refused_unless_it_may_lie_besid
     house: House, webm: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(UnsupportedMediaError, match="cannot hold a credential"):
-        sign(SignRequest(webm, tmp_path / "signed.webm"), house.studio(), at=AT)
+        sign(SignRequest(webm, tmp_path / "signed.webm"), house.studio(), at=datetime.now(UTC))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -129,7 +128,7 @@ def webm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def apart(house: House, webm: Path) -> Signed:
-    return sign(SignRequest(webm, webm.with_name("signed.webm"), beside=True, crf=40), house.studio(), at=AT)
+    return sign(SignRequest(webm, webm.with_name("signed.webm"), beside=True, crf=40), house.studio(), at=datetime.now(UTC))
 
 
 def test_its_credential_lies_beside_it_and_is_found_there(house: House, apart: Signed) -> None:
@@ -151,7 +150,7 @@ def test_a_byte_that_was_changed_is_noticed(house: House, apart: Signed, tmp_pat
     data = bytearray(apart.path.read_bytes())
     data[-40] ^= 1
     (tmp_path / "film.webm").write_bytes(data)
-    verdict = verify(tmp_path / "film.webm", house.desk, at=AT, sidecar=apart.sidecar, marks=False).verdict
+    verdict = verify(tmp_path / "film.webm", house.desk, at=datetime.now(UTC), sidecar=apart.sidecar, marks=False).verdict
     assert verdict.status not in (Status.TRUSTED, Status.VALID)
 
 
@@ -164,13 +163,13 @@ def test_without_what_lay_beside_it_its_mark_recovers_it(house: House, apart: Si
 def test_rubbish_beside_it_is_no_credential(house: House, webm: Path, tmp_path: Path) -> None:
     shutil.copy(webm, tmp_path / "film.webm")
     (tmp_path / "film.webm.c2pa").write_bytes(b"rubbish" * 100)
-    verdict = verify(tmp_path / "film.webm", house.desk, at=AT, marks=False).verdict
+    verdict = verify(tmp_path / "film.webm", house.desk, at=datetime.now(UTC), marks=False).verdict
     assert verdict.status in (Status.INVALID, Status.ALTERED)
 
 
 def test_what_has_a_credential_beside_it_is_not_signed_again(house: House, apart: Signed, tmp_path: Path) -> None:
     with pytest.raises(AlreadySignedError):
-        sign(SignRequest(apart.path, tmp_path / "again.webm", beside=True), house.studio(), at=AT)
+        sign(SignRequest(apart.path, tmp_path / "again.webm", beside=True), house.studio(), at=datetime.now(UTC))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -178,7 +177,9 @@ def test_an_organisation_cannot_sign_what_lies_beside(house: House, webm: Path, 
     studio = house.studio()
     with pytest.raises(SigningError, match="identity assertion"):
         sign(
-            SignRequest(webm, tmp_path / "signed.webm", mark="none", beside=True), replace(studio, identity=studio.signer), at=AT
+            SignRequest(webm, tmp_path / "signed.webm", mark="none", beside=True),
+            replace(studio, identity=studio.signer),
+            at=datetime.now(UTC),
         )
     assert list(tmp_path.iterdir()) == []
 
@@ -187,7 +188,7 @@ def test_a_broken_film_leaves_nothing_behind(house: House, source: Path, tmp_pat
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(source.read_bytes()[:2000])
     with pytest.raises(InputError):
-        sign(SignRequest(broken, tmp_path / "signed.mp4"), house.studio(), at=AT)
+        sign(SignRequest(broken, tmp_path / "signed.mp4"), house.studio(), at=datetime.now(UTC))
     assert [path.name for path in tmp_path.iterdir()] == ["broken.mp4"]
 
 
