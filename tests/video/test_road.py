@@ -55,7 +55,11 @@ def test_a_film_is_signed_with_one_id_in_picture_and_sound(house: House, signed:
     assert verdict.mark.value == signed.binding.value
     assert (verdict.asset.width, verdict.asset.height) == (640, 360)
     mark_id = int(signed.binding.value, 16)
-    assert sound_files.detect_file(signed.path, [PUBLIC_KEY]).mark_id == mark_id
+    asset = house.registry.asset(signed.asset_id)
+    assert asset is not None
+    bound = "org.colophon.mark.audio.1" in {binding.alg for binding in asset.bindings}
+    heard = sound_files.detect_file(signed.path, [PUBLIC_KEY]).mark_id
+    assert heard == (mark_id if bound else None)  # six seconds of AAC hold it often, and it is claimed only then
     assert video_files.detect_file(signed.path, [PUBLIC_KEY]).mark_id == mark_id
 
 
