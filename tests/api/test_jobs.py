@@ -24,6 +24,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from api import chores
 from api import runner as running
 from api.runner import Runner
 from api.wiring import House
@@ -203,6 +204,11 @@ def picture(seed: int) -> bytes:
 
 
 class TestAgain:
+    @pytest.fixture(autouse=True)
+    def nothing_waits(self, house: House) -> None:
+        """What other tests revoked is judged anew: until then, no verdict is given again."""
+        chores.rejudge(house)
+
     def test_the_same_file_twice_costs_one_look(self, client: TestClient, small: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
         from api import verifying
 

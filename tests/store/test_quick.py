@@ -41,7 +41,7 @@ def test_batches_as_the_registry_answers_them(quick: QuickStatuses, registry: Re
 
 
 def test_by_asset_and_by_file_in_one_question(quick: QuickStatuses, registry: Registry, make: Make, at: datetime) -> None:
-    registry.register(make(1))
+    registry.register(make(1), at=at)
     stored = registry.set_status("asset-1", make(1).sha256, {"status": "trusted"}, at=at)
     expected = Served(stored.document, stored.etag)
     assert quick.read(["asset-1", make(1).sha256, "asset-2", sha(9)]) == {"asset-1": expected, make(1).sha256: expected}
