@@ -14,7 +14,6 @@ after it was verified here.
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import json
 import os
 import re
@@ -34,6 +33,7 @@ from cryptography import x509
 from keys.algorithms import ALGORITHMS, fits, verify
 from keys.certificate import load_pem, to_pem
 from keys.errors import KeyFileError, SignerUnavailableError, SigningRefusedError, UnknownSignerError
+from keys.hosts import is_local
 from keys.signers.file import read_private
 
 KEY_VARIABLE = "COLOPHON_SIGNER_KEY"
@@ -130,18 +130,9 @@ def _parts(url: str) -> SplitResult:
         raise UnknownSignerError(
             f"https://{parts.hostname}/…", f"no secret in a URL: use {KEY_VARIABLE} or remote/{parts.hostname}"
         )
-    if parts.scheme == "http" and not _is_local(str(parts.hostname)):
+    if parts.scheme == "http" and not is_local(str(parts.hostname)):
         raise UnknownSignerError(url, "plain http would show what is signed to others: write https")
     return parts
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _api_key(folder: Path, name: str) -> str | None:

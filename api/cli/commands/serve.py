@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import socket
@@ -16,6 +15,7 @@ import click
 
 from api.cli.options import declare
 from api.cli.terminal import Terminal
+from keys.hosts import is_local
 from provenance.errors import OutputError
 
 _PATIENCE_S = 30  # after a signal: new connections are refused, what is under way may end
@@ -33,7 +33,7 @@ def command(terminal: Terminal, home: Path | None, host: str, port: int) -> int:
     from api.app import create_app
     from api.cli.house import settings_of
 
-    local = _is_local(host)
+    local = is_local(host)
     app = create_app(settings_of(home), hosts=_LOCAL_NAMES if local else (), guarded=not local)
     with _listening(host, port) as door:
         address = _address(host, door.getsockname()[1])
@@ -74,15 +74,6 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         raise OutputError(f"{host}:{port}", why) from error
     with door:
         yield door
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _address(host: str, port: int) -> str:
