@@ -228,9 +228,6 @@ def filmed(picture: Picture, rng: np.random.Generator) -> Picture:
     return np.asarray(out.clip(0, 255), np.uint8)
 
 
-Still = Callable[[Picture], Picture]
-
-
 def still(path: Path, at: float) -> Picture:
     """Return one frame, upright, sRGB, at a share 0–1 of the film's length."""
     with opened(path) as container:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import anyio
 from starlette.requests import Request
@@ -83,12 +82,6 @@ def _sequencer(request: Request) -> str:
     except ProvenanceError:
         return "ok"  # the database is away, which has its own line
     return "stalled" if stalled > _STALLED_S else "ok"
-
-
-def path_of(text: str) -> Any:
-    from pathlib import Path
-
-    return Path(text)
 
 
 def _selftest(request: Request) -> str:

@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import Engine, delete, or_, select, update
 
-from provenance.errors import NotFoundError
 from provenance.store.database import insert, reading, writing
 from provenance.store.records import is_name
 from provenance.store.tables import job
@@ -133,13 +132,6 @@ class Jobs:
     @staticmethod
     def _held(job_id: str, runner: str) -> Any:
         return update(job).where(job.c.id == job_id, job.c.lease == runner)
-
-
-def require(found: Job | None, job_id: str) -> Job:
-    """Return the job, or raise NotFoundError."""
-    if found is None:
-        raise NotFoundError("job", job_id[:64])
-    return found
 
 
 def _job(row: Any) -> Job:
