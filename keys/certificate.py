@@ -20,6 +20,9 @@ from keys.algorithms import weakness
 E = TypeVar("E", bound=x509.ExtensionType)
 
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+# What `cryptography` says of a damaged name: TypeError for a bit string in it, a warning (where those are errors)
+# for a country of three letters.
+_UNREADABLE = (ValueError, TypeError, UserWarning)
 _DIGESTS = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 
@@ -32,8 +35,19 @@ def subject(certificate: x509.Certificate) -> str:
     """The subject as one line (RFC 4514), or its fingerprint when it has none or cannot be read."""
     try:
         return certificate.subject.rfc4514_string() or f"sha256:{fingerprint(certificate)}"
-    except ValueError:
+    except _UNREADABLE:
         return f"sha256:{fingerprint(certificate)}"
+
+
+def holder(certificate: x509.Certificate) -> str:
+    """What a person would call its subject: the organisation, else the common name, else `subject`."""
+    try:
+        for oid in (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME):
+            for attribute in certificate.subject.get_attributes_for_oid(oid):
+                return str(attribute.value)
+    except _UNREADABLE:
+        pass
+    return subject(certificate)
 
 
 def extension(certificate: x509.Certificate, kind: type[E]) -> x509.Extension[E] | None:
@@ -115,7 +129,7 @@ def unreadable(certificate: x509.Certificate) -> str | None:
     try:
         _ = certificate.subject, certificate.issuer, certificate.not_valid_before_utc, certificate.not_valid_after_utc
         critical_oids(certificate)
-    except ValueError as error:
+    except _UNREADABLE as error:
         return str(error)
     return None
 

@@ -15,7 +15,7 @@ import cbor2
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from keys.certificate import load_der
+from keys.certificate import holder, load_der
 from keys.timestamp import ABSENT, TimeStamp, TimeState, check_token, message_assertion, message_v1, message_v2
 from keys.trust import ListKind, TrustList, build_path
 from provenance.credential import Credential, Manifest
@@ -118,7 +118,7 @@ def appraise(
     leaf = chain[0]
     trust, trust_list, why, development = _trust(chain, lists, moment)
     fingerprint = leaf.fingerprint(hashes.SHA256()).hex()
-    signer = SignerFacts(_name(leaf), f"sha256:{fingerprint}", development)
+    signer = SignerFacts(holder(leaf), f"sha256:{fingerprint}", development)
     revocation = _revocation(_REVOKED in codes, manifest, revocations.get(fingerprint), time, development)
     return Appraisal(
         manifest,
@@ -225,14 +225,6 @@ def _revocation(
     if ours:
         return RevocationFacts("good", "registry")  # our own authority: what it revoked stands in this registry
     return RevocationFacts("not_checked")
-
-
-def _name(leaf: x509.Certificate) -> str:
-    """What a person would call the signer: the organisation, else the common name."""
-    for oid in (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME):
-        for attribute in leaf.subject.get_attributes_for_oid(oid):
-            return str(attribute.value)
-    return leaf.subject.rfc4514_string()
 
 
 def fingerprint(manifest: Manifest) -> str | None:

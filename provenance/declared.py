@@ -20,7 +20,7 @@ from typing import Any
 import cbor2
 from cryptography import x509
 
-from keys.certificate import fingerprint, load_der, subject
+from keys.certificate import fingerprint, holder, load_der
 from keys.policy import CONSENT
 from keys.trust import ListKind, TrustList, build_path
 from provenance.credential import Manifest
@@ -133,7 +133,7 @@ def _identities(manifest: Manifest, lists: Sequence[TrustList], at: datetime) ->
         held = not any(not code.endswith("credential.untrusted") for code in faults)
         trust = Trust.TRUSTED if path.trusted and held else Trust.UNTRUSTED
         yield IdentityFacts(
-            name=_organisation(chain[0]),
+            name=holder(chain[0]),
             fingerprint=f"sha256:{fingerprint(chain[0])}",
             kind=kind,
             roles=roles,
@@ -149,11 +149,6 @@ def _chain(signature: bytes) -> tuple[x509.Certificate, ...]:
     protected = cbor2.loads(getattr(message, "value", message)[0])
     chain = protected.get(_X5CHAIN, protected.get("x5chain"))
     return tuple(load_der(item) for item in ([chain] if isinstance(chain, bytes) else chain))
-
-
-def _organisation(leaf: x509.Certificate) -> str:
-    names = leaf.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
-    return str(names[0].value) if names else subject(leaf)
 
 
 def _training(assertions: Iterator[Any]) -> Mapping[str, str]:

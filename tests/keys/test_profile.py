@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from keys import oids
 from keys.authority import development_name, issue_leaf, new_issuer, new_root, new_signer
-from keys.certificate import load_der
+from keys.certificate import fingerprint, holder, load_der
 from keys.errors import ProfileError
 from keys.profile import check
 from keys.rules import CA, COMMON, LEAF
@@ -228,6 +228,22 @@ def test_leaves_the_builder_refuses(lab: Any) -> None:
         issue_leaf(issuer, key, x509.Name([]), lab.now)
     good = issue_leaf(issuer, key, name, lab.now, ocsp_url="http://ocsp.test/")
     assert "leaf.ocsp" not in {item.rule for item in check([good, issuer.certificate], at=lab.now)}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "damaged"),
+    [
+        (b"\x06\x03\x55\x04\x0a\x0c\x03Lab", b"\x06\x03\x55\x04\x0a\x03\x03Lab"),  # a bit string for an organisation
+        (b"\x06\x03\x55\x04\x06\x13\x02ZZ", b"\x06\x03\x55\x04\x06\x03\x02\x00Z"),  # and for a country
+    ],
+)
+def test_a_name_that_cannot_be_read_is_a_finding(lab: Any, chain: Any, attribute: bytes, damaged: bytes) -> None:
+    der = chain.leaf.certificate.public_bytes(Encoding.DER)
+    assert attribute in der
+    certificate = load_der(der.replace(attribute, damaged))
+    found = [item for item in check([certificate, chain.issuer.certificate], at=lab.now) if item.rule == "leaf.unreadable"]
+    assert [item.subject for item in found] == [f"sha256:{fingerprint(certificate)}"]
+    assert holder(certificate) == f"sha256:{fingerprint(certificate)}"
 
 
 @settings(deadline=None, max_examples=60)
