@@ -1,6 +1,6 @@
 """Requests made from the service's own description (schemathesis): whatever is sent, no answer is a fault of ours.
 
-The suite makes a few for each operation; `COLOPHON_FUZZ=1000` makes as many as the issue asks for.
+The suite makes a few for each operation; `COLOPHON_FUZZ=1000` makes a thousand.
 """
 
 from __future__ import annotations
