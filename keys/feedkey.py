@@ -14,24 +14,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
 from keys.errors import KeyFileError, SignerUnavailableError
-from keys.files import locked, private_folder, write_private
+from keys.files import locked, private_folder, read_private, write_private
 from keys.frames import Frame
-from keys.signers.file import SECRET_VARIABLE, read_private
+from keys.protected import decrypted, encrypted, ensured_secret, secret_of
 from keys.signers.socket import TIMEOUT_S, exchange
 
 FOLDER, TYPE = "feed", "colophon-status+jwt"
@@ -114,10 +106,7 @@ def init_feed_key(folder: Path) -> FeedKey:
     except OSError as error:
         raise KeyFileError(place, error.strerror or "cannot be written") from error
     public = feed_public_key(folder)
-    try:
-        key = load_pem_private_key(read_private(place / _KEY), _secret(place / _SECRET))
-    except (ValueError, TypeError) as error:
-        raise KeyFileError(place / _KEY, "cannot be decrypted: wrong secret or damaged key") from error
+    key = decrypted(place / _KEY, read_private(place / _KEY), secret_of(place / _SECRET))
     if not isinstance(key, Ed25519PrivateKey) or key.public_key().public_bytes_raw() != public.raw:
         raise KeyFileError(place / _KEY, "is not the private key of the public one beside it")
     return FeedKey(public, key)
@@ -142,18 +131,10 @@ def feed_public_key(folder: Path) -> FeedPublicKey:
 
 
 def _make(place: Path) -> None:
-    if SECRET_VARIABLE not in os.environ and not (place / _SECRET).exists():
-        write_private(place / _SECRET, secrets.token_urlsafe(32).encode("ascii") + b"\n")
     key = Ed25519PrivateKey.generate()
-    encryption = BestAvailableEncryption(_secret(place / _SECRET))
-    write_private(place / _KEY, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+    write_private(place / _KEY, encrypted(key, ensured_secret(place / _SECRET)))
     write_private(place / _PUBLIC, key.public_key().public_bytes_raw().hex().encode("ascii") + b"\n")
     (place / _PUBLIC).chmod(0o644)
-
-
-def _secret(path: Path) -> bytes:
-    given = os.environ.get(SECRET_VARIABLE)
-    return (given.encode() if given is not None else read_private(path)).strip()
 
 
 def _b64(data: bytes) -> str:

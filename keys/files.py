@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ try:
     import fcntl
 except ImportError:  # Windows has no flock: two first starts at once may both write there, and the later wins
     fcntl = None  # type: ignore[assignment]
+
+_MOST_BYTES = 65_536
 
 
 def private_folder(path: Path) -> Path:
@@ -43,6 +46,21 @@ def write_private(path: Path, content: bytes) -> None:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         raise KeyFileError(path, error.strerror or "cannot be written") from error
+
+
+def read_private(path: Path) -> bytes:
+    """Read a small file that only its owner may read. Raises KeyFileError."""
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & 0o077:
+                raise KeyFileError(path, f"others may read it (mode {mode:04o}); run: chmod 600 {path}")
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise KeyFileError(path, error.strerror or "cannot be read") from error
+    if len(content) > _MOST_BYTES:
+        raise KeyFileError(path, "is too large for a key file")
+    return content
 
 
 @contextmanager

@@ -13,27 +13,18 @@ belongs into the process that numbers entries, never into one that answers reque
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
 from keys.errors import KeyFileError
-from keys.files import locked, private_folder, write_private
-from keys.signers.file import SECRET_VARIABLE
+from keys.files import locked, private_folder, read_private, write_private
+from keys.protected import decrypted, encrypted, ensured_secret, secret_of
 
 FOLDER = "log"
 _ED25519, _ML_DSA_44, _SECRET, _PUBLIC = "ed25519.key", "ml-dsa-44.key", "log.secret", "public.json"
-_MAX_FILE = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +92,8 @@ def open_log_keys(folder: Path) -> LogKeys:
     """
     place = folder / FOLDER
     public = public_keys(folder)
-    secret = _secret(place / _SECRET)
-    ed25519, ml_dsa_44 = _load(place / _ED25519, secret), _load(place / _ML_DSA_44, secret)
+    secret = secret_of(place / _SECRET)
+    ed25519, ml_dsa_44 = (decrypted(path, read_private(path), secret) for path in (place / _ED25519, place / _ML_DSA_44))
     if not isinstance(ed25519, Ed25519PrivateKey) or ed25519.public_key().public_bytes_raw() != public.ed25519:
         raise KeyFileError(place / _ED25519, "is not the private key of the public one beside it")
     if not isinstance(ml_dsa_44, MLDSA44PrivateKey) or ml_dsa_44.public_key().public_bytes_raw() != public.ml_dsa_44:
@@ -111,41 +102,13 @@ def open_log_keys(folder: Path) -> LogKeys:
 
 
 def _make(place: Path) -> None:
-    if SECRET_VARIABLE not in os.environ and not (place / _SECRET).exists():
-        write_private(place / _SECRET, secrets.token_urlsafe(32).encode("ascii") + b"\n")
-    encryption = BestAvailableEncryption(_secret(place / _SECRET))
+    secret = ensured_secret(place / _SECRET)
     ed25519, ml_dsa_44 = Ed25519PrivateKey.generate(), MLDSA44PrivateKey.generate()
     for name, key in ((_ED25519, ed25519), (_ML_DSA_44, ml_dsa_44)):
-        write_private(place / name, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+        write_private(place / name, encrypted(key, secret))
     public = {
         "ed25519": ed25519.public_key().public_bytes_raw().hex(),
         "ml_dsa_44": ml_dsa_44.public_key().public_bytes_raw().hex(),
     }
     write_private(place / _PUBLIC, json.dumps(public, indent=1).encode() + b"\n")
     (place / _PUBLIC).chmod(0o644)
-
-
-def _load(path: Path, secret: bytes) -> object:
-    try:
-        return load_pem_private_key(_private(path), secret)
-    except (ValueError, TypeError) as error:
-        raise KeyFileError(path, "cannot be decrypted: wrong secret or damaged key") from error
-
-
-def _secret(path: Path) -> bytes:
-    given = os.environ.get(SECRET_VARIABLE)
-    secret = (given.encode() if given is not None else _private(path)).strip()
-    if len(secret) < 32:
-        raise KeyFileError(path, f"the secret is too short (or set {SECRET_VARIABLE})")
-    return secret
-
-
-def _private(path: Path) -> bytes:
-    """Read a small file that only its owner may read."""
-    try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_mode & 0o077:
-                raise KeyFileError(path, f"others may read it; run: chmod 600 {path}")
-            return file.read(_MAX_FILE)
-    except OSError as error:
-        raise KeyFileError(path, error.strerror or "cannot be read") from error

@@ -1,39 +1,26 @@
 """Keys in files: `NAME.pem` holds an encrypted PKCS#8 key, then the leaf and the intermediates; `NAME.secret` its
-passphrase.
+passphrase (keys/protected.py).
 
-The secret is 32 random bytes as one line of text, because `cryptography` stretches PKCS#8 passphrases by 2,048
-rounds only: too few for anything a person could remember, and no matter at 256 bits. `COLOPHON_KEY_SECRET` in the
-environment stands in for the file, for secrets kept by a service manager. Key and secret must be readable by their
-owner alone. `openssl pkey -in NAME.pem -passin file:NAME.secret` works.
+Key and secret must be readable by their owner alone. `openssl pkey -in NAME.pem -passin file:NAME.secret` works.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
-import stat
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from keys.algorithms import SigningKey, default_for, fits, narrow, sign
 from keys.certificate import load_pem, to_pem
 from keys.errors import AlgorithmError, KeyFileError, UnknownSignerError
-from keys.files import write_private
+from keys.files import read_private, write_private
+from keys.protected import decrypted, encrypted, ensured_secret, secret_of
 
-SECRET_VARIABLE = "COLOPHON_KEY_SECRET"  # noqa: S105 - the variable's name
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_MAX_FILE = 65_536
 _KEY_BLOCK = re.compile(rb"-----BEGIN (ENCRYPTED |RSA |EC )?PRIVATE KEY-----.*?-----END \1?PRIVATE KEY-----", re.DOTALL)
 _ALG_LINE = re.compile(rb"^alg: ([a-z0-9]+)\r?$", re.MULTILINE)
 
@@ -81,7 +68,7 @@ def load_file(path: Path) -> FileSigner:
         raise KeyFileError(path, str(error)) from error
     if not chain or not text.rstrip().endswith(b"-----END CERTIFICATE-----"):
         raise KeyFileError(path, "holds no certificate for its key, or is cut off")
-    key = _decrypt(path, block.group(0), _secret(path.with_suffix(".secret")))
+    key = _decrypt(path, block.group(0))
     named = _ALG_LINE.search(text)
     return _signer(path, key, chain, named.group(1).decode("ascii") if named else None)
 
@@ -94,11 +81,7 @@ def write_key(path: Path, key: SigningKey, chain: tuple[x509.Certificate, ...], 
         chain: leaf, then intermediates; a lone certificate for a root.
         alg: written down where the key leaves a choice (RSA); otherwise it follows from the key.
     """
-    secret_path = path.with_suffix(".secret")
-    if SECRET_VARIABLE not in os.environ and not secret_path.exists():
-        write_private(secret_path, secrets.token_urlsafe(32).encode("ascii") + b"\n")
-    encryption = BestAvailableEncryption(_secret(secret_path))
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+    pem = encrypted(key, ensured_secret(path.with_suffix(".secret")))
     name = alg or default_for(key.public_key())
     write_private(path, b"alg: " + name.encode("ascii") + b"\n" + pem + to_pem(chain).encode("ascii"))
 
@@ -130,33 +113,9 @@ def _spki(certificate: x509.Certificate) -> bytes:
         return b""
 
 
-def _decrypt(path: Path, block: bytes, secret: bytes) -> SigningKey:
+def _decrypt(path: Path, block: bytes) -> SigningKey:
+    key = decrypted(path, block, secret_of(path.with_suffix(".secret")))
     try:
-        return narrow(load_pem_private_key(block, secret))
+        return narrow(key)
     except AlgorithmError as error:
         raise KeyFileError(path, str(error)) from error
-    except (ValueError, TypeError) as error:
-        raise KeyFileError(path, "cannot be decrypted: wrong secret or damaged key") from error
-
-
-def _secret(path: Path) -> bytes:
-    given = os.environ.get(SECRET_VARIABLE)
-    secret = (given.encode() if given is not None else read_private(path)).strip()
-    if len(secret) < 32:
-        raise KeyFileError(path, f"the secret is too short (or set {SECRET_VARIABLE})")
-    return secret
-
-
-def read_private(path: Path) -> bytes:
-    """Read a small file that only its owner may read."""
-    try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & 0o077:
-                raise KeyFileError(path, f"others may read it (mode {mode:04o}); run: chmod 600 {path}")
-            text = file.read(_MAX_FILE + 1)
-    except OSError as error:
-        raise KeyFileError(path, error.strerror or "cannot be read") from error
-    if len(text) > _MAX_FILE:
-        raise KeyFileError(path, "is too large for a key file")
-    return text

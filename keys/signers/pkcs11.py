@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.hashes import Hash
 from keys.algorithms import ALGORITHMS, default_for, fits, verify
 from keys.certificate import load_der, load_pem, to_pem
 from keys.errors import AlgorithmError, KeyFileError, SignerUnavailableError, SigningRefusedError, UnknownSignerError
-from keys.signers.file import read_private
+from keys.files import read_private
 
 PIN_VARIABLE = "COLOPHON_PKCS11_PIN"
 _PATH = frozenset({"token", "serial", "object", "id", "type", "manufacturer", "model", "slot-id", "x-chain-path"})

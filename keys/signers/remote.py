@@ -33,8 +33,8 @@ from cryptography import x509
 from keys.algorithms import ALGORITHMS, fits, verify
 from keys.certificate import load_pem, to_pem
 from keys.errors import KeyFileError, SignerUnavailableError, SigningRefusedError, UnknownSignerError
+from keys.files import read_private
 from keys.hosts import is_local
-from keys.signers.file import read_private
 
 KEY_VARIABLE = "COLOPHON_SIGNER_KEY"
 TIMEOUT_S = 10.0

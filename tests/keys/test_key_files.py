@@ -24,8 +24,9 @@ from keys.algorithms import ALGORITHMS, verify
 from keys.authority import issue_leaf, new_issuer, new_root
 from keys.certificate import to_pem
 from keys.errors import KeyFileError, KeysError, UnknownSignerError
+from keys.protected import SECRET_VARIABLE
 from keys.signer import load
-from keys.signers.file import SECRET_VARIABLE, load_named, write_key
+from keys.signers.file import load_named, write_key
 
 
 @pytest.fixture
