@@ -12,14 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from provenance import tasks
-from provenance.capture import Carrier, Signed, finish, placing, signable
-from provenance.claim import updated
-from provenance.credential import Credential
+from provenance.capture import Signed, placing
 from provenance.desk import Studio
-from provenance.errors import InputError
 from provenance.trail.receipt import assertion
-from watermark.media import MARKABLE
+from provenance.updating import signed_source, write_updated
 
 Receipts = Callable[[str], Mapping[str, Any]]  # manifest id -> its receipt; raises NotFoundError where there is none
 
@@ -32,27 +28,11 @@ def with_receipt(source: Path, destination: Path, studio: Studio, receipts: Rece
         NotFoundError: its manifest is not registered, or has no place in the log yet.
         OutputError, SigningError, StoreError: as `capture.sign`.
     """
-    workers = studio.desk.workers
     with placing(source, destination) as scratch:
-        media_type = signable(source, workers.run(tasks.kind, str(source)))
-        found = workers.run(tasks.read_credential, str(source), media_type, None)
-        if not isinstance(found, Credential):
-            raise InputError(str(source), "carries no credential that a receipt could be of")
-        given = receipts(found.active)
-        record = studio.desk.registry.by_manifest(found.active) if studio.desk.registry else None
-        return finish(
-            Carrier(source, media_type, None, False, workers.run(tasks.view, str(source)) if media_type in MARKABLE else None),
-            updated(title=found.manifest.title or source.name, assertions=(assertion(given),)),
-            scratch,
-            studio,
-            destination=destination,
-            action="registered",
-            register=True,
-            at=at,
-            summary={"receipt_of": found.active},
-            parent_asset_id=record.asset_id if record else None,
-            update=True,
-        )
+        given = signed_source(source, studio, purpose="a receipt could be of")
+        active = given.credential.active
+        said = (assertion(receipts(active)),)
+        return write_updated(given, destination, scratch, studio, at=at, summary={"receipt_of": active}, assertions=said)
 
 
 def receipted(signed: Signed, studio: Studio, receipts: Receipts, *, at: datetime) -> Signed:

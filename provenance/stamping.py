@@ -24,14 +24,13 @@ from keys import tsa_client
 from keys.errors import TimeStampError
 from keys.timestamp import TimeState, check_token, message_assertion
 from provenance import appraisal, tasks
-from provenance.capture import Carrier, Signed, finish, placing, signable
-from provenance.claim import updated
+from provenance.capture import Signed, placing
 from provenance.credential import Credential, Manifest
 from provenance.desk import Desk, Studio
 from provenance.errors import InputError, StoreError, UnavailableError
 from provenance.store.records import AssetRecord, StampDue
+from provenance.updating import signed_source, write_updated
 from provenance.verdict import iso
-from watermark.media import MARKABLE
 
 _GIVE_UP_AFTER = 3  # failures of the authority in a row: it is down, and the rest can wait
 
@@ -103,34 +102,23 @@ def stamp_file(source: Path, destination: Path, studio: Studio, *, at: datetime,
         UnavailableError: no time stamp authority answers.
         OutputError, SigningError, StoreError: as `capture.sign`.
     """
-    workers = studio.desk.workers
     with placing(source, destination) as scratch:
-        media_type = signable(source, workers.run(tasks.kind, str(source)))
-        found = workers.run(tasks.read_credential, str(source), media_type, None)
-        if not isinstance(found, Credential):
-            raise InputError(str(source), "carries no credential that could be stamped")
-        _require_stampable(source, found, studio, at)
+        given = signed_source(source, studio, purpose="could be stamped")
+        _require_stampable(source, given.credential, studio, at)
         if studio.tsa() is None:
             raise UnavailableError("the time stamp authority")
-        registry = studio.desk.registry
-        record = registry.by_manifest(found.active) if registry else None
-        view = workers.run(tasks.view, str(source)) if media_type in MARKABLE else None
-        signed = finish(
-            Carrier(source, media_type, None, False, view),
-            updated(title=found.manifest.title or source.name),
+        signed = write_updated(
+            given,
+            destination,
             scratch,
             studio,
-            destination=destination,
-            action="registered",
-            register=register,
             at=at,
-            summary={"stamped": found.active},
-            parent_asset_id=record.asset_id if record else None,
-            update=True,
+            summary={"stamped": given.credential.active},
             stamp=True,
+            register=register,
         )
-    if record is not None:
-        _keep_embedded(record, destination, media_type, studio, at)
+    if given.record is not None:
+        _keep_embedded(given.record, destination, given.media_type, studio, at)
     return signed
 
 
