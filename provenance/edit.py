@@ -20,11 +20,10 @@ from provenance.capture import AUTO, NONE, Carrier, Signed, SignRequest, carry, 
 from provenance.claim import Input, edited, further
 from provenance.credential import Credential, Remote, SoftBinding, Unreadable
 from provenance.desk import Studio
-from provenance.errors import BudgetError, DamagedMediaError, InputError, UnsupportedMediaError
+from provenance.errors import InputError
 from provenance.inferring import inferred
-from provenance.soft_binding import binding
+from provenance.looking import carried
 from provenance.store.records import Kin
-from provenance.verify import look
 from watermark.media import MARKABLE
 from watermark.sound_files import WRITABLE as SOUNDS
 from watermark.video_files import WRITABLE as FILMS
@@ -151,16 +150,7 @@ def _kept_mark(request: EditRequest, media_type: str, parent: Credential | None,
     """The parent's mark, if the edited content still carries it."""
     if request.mark == NONE or parent is None or media_type not in MARKABLE | SOUNDS | FILMS or not parent.manifest.bindings:
         return None
-    looking = look(str(request.edited), media_type, studio.desk)
-    if looking is None:
-        return None
-    try:
-        found = looking.result().detection
-    except (BudgetError, DamagedMediaError, UnsupportedMediaError):
-        return None
-    if found.mark_id is None:
-        return None
-    read = binding(found.alg, found.mark_id)
+    read = carried(request.edited, media_type, studio.desk)
     return read if read in parent.manifest.bindings else None
 
 

@@ -11,10 +11,11 @@ from provenance.credential import Credential
 from provenance.desk import Desk
 from provenance.errors import UnsupportedMediaError
 from provenance.judge import Evidence
+from provenance.looking import look, other_marks, read_mark
 from provenance.sdk import readable_types
 from provenance.store.registry import AssetRecord
 from provenance.verdict import AssetFacts, iso
-from provenance.verify import follow, leads, look, other_marks, read_mark
+from provenance.verify import follow, leads
 
 _HOW = {"mark": "mark", "manifest": "credential", "fingerprint": "fingerprint"}
 

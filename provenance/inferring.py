@@ -6,10 +6,8 @@ from pathlib import Path
 
 from provenance.credential import Credential
 from provenance.desk import Desk
-from provenance.errors import BudgetError, DamagedMediaError, UnsupportedMediaError
-from provenance.soft_binding import binding
+from provenance.looking import carried
 from provenance.store.registry import Registry
-from provenance.verify import look
 
 
 def inferred(path: Path, media_type: str | None, credential: Credential | None, desk: Desk, registry: Registry) -> str | None:
@@ -17,16 +15,9 @@ def inferred(path: Path, media_type: str | None, credential: Credential | None, 
 
     A mark that the file's own claims state is no news; what cannot be decoded comes from nobody.
     """
-    looking = look(str(path), media_type, desk)
-    if looking is None:
+    read = carried(path, media_type, desk)
+    if read is None:
         return None
-    try:
-        found = looking.result().detection
-    except (BudgetError, DamagedMediaError, UnsupportedMediaError):
-        return None
-    if found.mark_id is None:
-        return None
-    read = binding(found.alg, found.mark_id)
     manifests = credential.manifests if credential is not None else {}
     if any(read in manifest.bindings for manifest in manifests.values()):
         return None

@@ -19,9 +19,10 @@ from provenance.claim import PARENT, edited
 from provenance.credential import Credential, SoftBinding
 from provenance.desk import Studio
 from provenance.errors import AlreadySignedError, BudgetError, InputError, NotFoundError
+from provenance.looking import Facts, look, read_mark
 from provenance.status import Content
 from provenance.store.registry import AssetRecord
-from provenance.verify import Facts, Lead, follow, look, read_mark
+from provenance.verify import Lead, follow
 from watermark.media import MARKABLE
 
 DEFAULT = ("c2pa.transcoded",)

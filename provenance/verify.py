@@ -18,28 +18,18 @@ from provenance import appraisal, filmfit, hearing, soundfit, tasks, viewing
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.desk import Desk
 from provenance.errors import BudgetError, DamagedMediaError, InputError, StoreError, UnsupportedMediaError
-from provenance.isolation import Pending
 from provenance.judge import Candidate, Evidence, GeneratorReading, judge
+from provenance.looking import Facts, look, other_marks, read_mark, reading_of
 from provenance.marks import MarkReading, OwnedMark, ordered
 from provenance.sdk import STORE_TYPE, VALIDATOR, readable_types
 from provenance.sidecar import KINDS, MOST_BYTES, lying_beside
-from provenance.soft_binding import binding
 from provenance.status import Content
 from provenance.store.registry import AssetRecord, Registry
-from provenance.verdict import AssetFacts, PoseFacts, Source, SpanFacts, Verdict
-from watermark.detection import Detection
-from watermark.film import VideoDetection
-from watermark.media import MARKABLE
+from provenance.verdict import AssetFacts, PoseFacts, Source, Verdict
 from watermark.sound.detection import AudioDetection
-from watermark.sound_files import READABLE as AUDIBLE
-from watermark.video_files import WRITABLE as FILMS
 
 # Followed no further: each costs a comparison, and an asset has few doubles.
 _MAX_CANDIDATES = 4
-
-
-Facts = tasks.PixelFacts | hearing.SoundFacts | viewing.FilmFacts
-"""What the content of a file said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,42 +289,6 @@ def _intact(credential: Credential | None) -> bool:
     return not any(c.endswith(("Hash.mismatch", "hashedURI.mismatch", "claimSignature.mismatch")) for c in codes)
 
 
-Looking = Pending[tasks.PixelFacts] | Pending[hearing.SoundFacts] | Pending[viewing.FilmFacts | hearing.SoundFacts]
-
-
-def look(name: str, media_type: str | None, desk: Desk) -> Looking | None:
-    """Begin to look for marks in a file; None for a medium that has none to look for."""
-    if media_type in MARKABLE:
-        return desk.workers.start(tasks.read_pixels, name, desk.mark_keys)
-    if media_type in FILMS:
-        duration_ms = desk.workers.run(tasks.dimensions, name)[2]
-        return desk.workers.start_within(viewing.time_for(duration_ms), viewing.read_film, name, desk.mark_keys)
-    if media_type in AUDIBLE:
-        duration_ms = desk.workers.run(tasks.dimensions, name)[2]
-        return desk.workers.start_within(hearing.patience(duration_ms), hearing.read_sound, name, desk.mark_keys)
-    return None
-
-
-def read_mark(facts: Facts | None) -> MarkReading:
-    """The first mark that was read, or that none was."""
-    return MarkReading(looked=False) if facts is None else _reading(facts.detection)
-
-
-def _reading(found: Detection) -> MarkReading:
-    if found.mark_id is None:
-        return MarkReading(looked=True, too_short=isinstance(found, AudioDetection | VideoDetection) and found.too_short)
-    read = MarkReading(True, binding(found.alg, found.mark_id), found.p_false, found.bit_errors)
-    if not isinstance(found, AudioDetection | VideoDetection):
-        return read
-    spans = tuple(SpanFacts(s.start_s, s.end_s, s.marked) for s in found.spans)
-    return replace(read, spans=spans, speed=found.speed if isinstance(found, AudioDetection) else None)
-
-
-def other_marks(facts: Facts | None) -> tuple[OwnedMark, ...]:
-    """Marks that were read under further keys; nobody asked yet whose they are."""
-    return tuple(OwnedMark(_reading(found)) for found in facts.others) if facts else ()
-
-
 def _whose(evidence: Evidence, facts: Facts | None, registry: Registry | None) -> tuple[Evidence, Facts | None]:
     """Who owns each mark; the one that counts goes first, and with it how it lies in the file."""
     readings = (evidence.mark, *(one.reading for one in evidence.others))
@@ -342,7 +296,7 @@ def _whose(evidence: Evidence, facts: Facts | None, registry: Registry | None) -
     first, *others = found
     evidence = replace(evidence, mark=first.reading, owners=first.owners, others=tuple(others))
     for one in facts.others if facts else ():
-        if facts and first.reading.binding == _reading(one).binding:
+        if facts and first.reading.binding == reading_of(one).binding:
             rest = tuple(other for other in (facts.detection, *facts.others) if other is not one)
             kept: dict[str, Any] = {"detection": one, "others": rest}
             return evidence, replace(facts, **kept)

@@ -63,9 +63,9 @@ def verify() -> Iterator[str]:
     from provenance import tasks
     from provenance.capture import SignRequest, sign
     from provenance.judge import Evidence, judge
+    from provenance.looking import read_mark
     from provenance.sdk import VALIDATOR
     from provenance.verdict import AssetFacts
-    from provenance.verify import read_mark
 
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder, open_house(Settings(home=Path(folder) / "home", worker_count=1)) as house:
