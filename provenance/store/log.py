@@ -1,15 +1,13 @@
-"""The log in SQL: tiles, checkpoints, proofs, on the caller's connection; `Log` opens its own.
-
-Only full tiles are stored. The open ones follow: at level 0 from the newest entries, above from the roots of the tiles below.
-"""
+"""The log in SQL: checkpoints and proofs, on the caller's connection; `Log` opens its own. Tiles: `store/tiles`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Engine, LargeBinary, bindparam, func, select, type_coerce
+from sqlalchemy import Connection, Engine, Row, bindparam, func, select
 
 from provenance.errors import NotFoundError, UnavailableError
 from provenance.store.database import insert, reading, writing
@@ -20,34 +18,22 @@ from provenance.store.tables import (
     trail_key,
     trail_pending,
     trail_sequence,
-    trail_tile,
 )
+from provenance.store.tiles import Shelf, bundle, node_hashes, tiles
 from provenance.store.trail import Kind, TrailEntry, entry, numbered
 from provenance.trail.checkpoint import parse_checkpoint
 from provenance.trail.note import NoteKey, Signature, parse_note, parse_signatures, parse_vkey
 from provenance.trail.proof import Proof
-from provenance.trail.tile import ENTRIES, WIDTH, Tile, TileHashes, pack
+from provenance.trail.tile import ENTRIES, Tile
 from provenance.trail.tree import consistency_path, hashes_of, inclusion_path, root_from
 
 _AT_ONCE = 200  # checkpoints that are looked through
 
-# Made once: building a statement costs more than running it. Digests as the bytes that they are stored as.
-_START: BindParameter[int] = bindparam("start")
-_END: BindParameter[int] = bindparam("end")
-_LEAVES = (
-    select(type_coerce(trail_entry.c.digest, LargeBinary))
-    .join(trail_sequence, trail_sequence.c.entry_id == trail_entry.c.id)
-    .where(trail_sequence.c.seq >= _START, trail_sequence.c.seq < _END)
-    .order_by(trail_sequence.c.seq)
-)
-_ROOTS = (
-    select(type_coerce(trail_tile.c.root, LargeBinary))
-    .where(trail_tile.c.level == bindparam("level"), trail_tile.c.number >= _START, trail_tile.c.number < _END)
-    .order_by(trail_tile.c.number)
-)
+# Made once: building a statement costs more than running it.
 _SIZE = select(func.max(trail_checkpoint.c.size))
-_NEWEST = select(trail_checkpoint.c.size, trail_checkpoint.c.note).order_by(trail_checkpoint.c.size.desc()).limit(1)
-_NOTE = select(trail_checkpoint.c.note).where(trail_checkpoint.c.size == bindparam("size"))
+_NOTES = select(trail_checkpoint.c.size, trail_checkpoint.c.note, trail_cosignature.c.line).outerjoin(trail_cosignature)
+_NEWEST = _NOTES.where(trail_checkpoint.c.size == _SIZE.scalar_subquery())
+_NOTE = _NOTES.where(trail_checkpoint.c.size == bindparam("size"))
 _OLDEST = (
     select(trail_entry.c.at)
     .join(trail_pending, trail_pending.c.entry_id == trail_entry.c.id)
@@ -55,8 +41,6 @@ _OLDEST = (
     .limit(1)
 )
 _MADE = select(trail_checkpoint.c.at).order_by(trail_checkpoint.c.size.desc()).limit(1)
-_LINES = select(trail_cosignature.c.line).where(trail_cosignature.c.size == bindparam("size"))
-_FULL = select(trail_tile.c.hashes).where(trail_tile.c.level == bindparam("level"), trail_tile.c.number == bindparam("number"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,61 +59,16 @@ def head(connection: Connection) -> Head | None:
     return None if row is None else Head(row.size, bytes.fromhex(row.root), bytes(row.note))
 
 
-def open_edges(connection: Connection, size: int) -> list[list[bytes]]:
-    """The hashes of every open tile of a log of `size` entries, lowest level first."""
-    edges: list[list[bytes]] = []
-    level, count = 0, size
-    while count:
-        start = count - count % WIDTH
-        edges.append(_leaves(connection, start, count) if level == 0 else _roots(connection, level - 1, start, count))
-        level, count = level + 1, count // WIDTH
-    return edges
-
-
-def tiles(connection: Connection, wanted: Sequence[Tile]) -> list[bytes]:
-    """The hashes of some tiles, concatenated, each at its width.
-
-    Raises:
-        NotFoundError: one that the log does not have (yet).
-    """
-    return [_tile(connection, tile) for tile in wanted]
-
-
-def bundle(connection: Connection, tile: Tile) -> bytes:
-    """The entries of a bundle.
-
-    Raises:
-        NotFoundError: the log has not got that far.
-    """
-    start = tile.number * WIDTH
-    query = (
-        select(trail_entry.c.body)
-        .join(trail_sequence, trail_sequence.c.entry_id == trail_entry.c.id)
-        .where(trail_sequence.c.seq >= start, trail_sequence.c.seq < start + tile.width)
-        .order_by(trail_sequence.c.seq)
-    )
-    bodies = [bytes(body) for body in connection.scalars(query)]
-    if len(bodies) != tile.width:
-        raise NotFoundError("tile", tile.path)
-    return pack(bodies)
-
-
-def node_hashes(connection: Connection, size: int) -> TileHashes:
-    """Where proofs about the first `size` entries take their hashes from."""
-    return TileHashes(size, lambda wanted: tiles(connection, wanted))
-
-
 def signed(connection: Connection, size: int) -> bytes | None:
     """A checkpoint with all cosignatures that came in for it."""
-    note = connection.scalar(_NOTE, {"size": size})
-    return None if note is None else _cosigned(connection, size, bytes(note))
+    return _cosigned(connection.execute(_NOTE, {"size": size}).all())
 
 
 class Log:
     """The log for readers: whoever proves, serves or audits; it signs nothing and numbers nothing."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._engine, self._shelf = engine, Shelf()
 
     def public_keys(self) -> tuple[NoteKey, ...]:
         """The log's public keys, as it says itself: to hand on, not to trust."""
@@ -170,7 +109,7 @@ class Log:
             NotFoundError: no checkpoint was made at that size, or none at all yet.
         """
         with reading(self._engine) as connection:
-            note = _newest(connection) if size is None else signed(connection, size)
+            note = _newest(connection)[1] if size is None else signed(connection, size)
         if note is None:
             raise NotFoundError("checkpoint", "latest" if size is None else str(size))
         return note
@@ -205,11 +144,13 @@ class Log:
             NotFoundError: no entry of that number in that checkpoint.
         """
         with reading(self._engine) as connection:
-            note = checkpoint or _newest(connection)
-            size = 0 if note is None else parse_checkpoint(parse_note(note).text).size
+            if checkpoint is None:
+                size, note = _newest(connection)
+            else:
+                size, note = parse_checkpoint(parse_note(checkpoint).text).size, checkpoint
             if note is None or not 0 <= seq < size:
                 raise NotFoundError("entry", str(seq))
-            hashes = hashes_of(inclusion_path(seq, size), node_hashes(connection, size))
+            hashes = hashes_of(inclusion_path(seq, size), node_hashes(connection, size, self._shelf))
         return Proof(seq, hashes, note)
 
     def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
@@ -221,12 +162,12 @@ class Log:
         with reading(self._engine) as connection:
             if not 0 <= old <= new <= (connection.scalar(_SIZE) or 0):
                 raise NotFoundError("consistency proof", f"{old}-{new}")
-            return hashes_of(consistency_path(old, new), node_hashes(connection, new))
+            return hashes_of(consistency_path(old, new), node_hashes(connection, new, self._shelf))
 
     def root(self, size: int) -> bytes:
         """The root of the first `size` entries."""
         with reading(self._engine) as connection:
-            return root_from(size, node_hashes(connection, size))
+            return root_from(size, node_hashes(connection, size, self._shelf))
 
     def entries(self, start: int, end: int) -> tuple[TrailEntry, ...]:
         """The entries with numbers start … end − 1."""
@@ -280,35 +221,18 @@ class Log:
                 connection.execute(insert(connection, trail_cosignature).values(row).on_conflict_do_nothing())
 
 
-def _cosigned(connection: Connection, size: int, note: bytes) -> bytes:
-    lines = connection.scalars(_LINES, {"size": size}).all()
+def _newest(connection: Connection) -> tuple[int, bytes | None]:
+    """The newest checkpoint's size, and it with its cosignatures; 0 and None before the first."""
+    rows = connection.execute(_NEWEST).all()
+    return (rows[0].size if rows else 0), _cosigned(rows)
+
+
+def _cosigned(rows: Sequence[Row[Any, Any, Any]]) -> bytes | None:
+    """A checkpoint from its rows, one for each cosignature that came in, or one without."""
+    if not rows:
+        return None
+    note, lines = bytes(rows[0].note), sorted(row.line for row in rows if row.line is not None)
     if not lines:
         return note
-    more = [signature for line in sorted(lines) for signature in parse_signatures(line)]
+    more = [signature for line in lines for signature in parse_signatures(line)]
     return bytes(parse_note(note).with_signatures(more))
-
-
-def _newest(connection: Connection) -> bytes | None:
-    row = connection.execute(_NEWEST).first()
-    return None if row is None else _cosigned(connection, row.size, bytes(row.note))
-
-
-def _tile(connection: Connection, tile: Tile) -> bytes:
-    if tile.width == WIDTH:
-        full = connection.scalar(_FULL, {"level": tile.level, "number": tile.number})
-        if full is not None:
-            return bytes(full)
-    start = tile.number * WIDTH
-    end = start + tile.width
-    hashes = _leaves(connection, start, end) if tile.level == 0 else _roots(connection, tile.level - 1, start, end)
-    if len(hashes) != tile.width:
-        raise NotFoundError("tile", tile.path)
-    return b"".join(hashes)
-
-
-def _leaves(connection: Connection, start: int, end: int) -> list[bytes]:
-    return list(map(bytes, connection.scalars(_LEAVES, {"start": start, "end": end}).all()))
-
-
-def _roots(connection: Connection, level: int, start: int, end: int) -> list[bytes]:
-    return list(map(bytes, connection.scalars(_ROOTS, {"level": level, "start": start, "end": end}).all()))

@@ -23,7 +23,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine, LargeBinary, select, type_coerce
 
 from provenance.errors import ConflictError, MalformedError, OutputError, RollbackError
-from provenance.store import bulk, log
+from provenance.store import bulk, log, tiles
 from provenance.store.database import insert, reading, writing
 from provenance.store.tables import trail_checkpoint, trail_entry, trail_key, trail_pending, trail_sequence, trail_tile
 from provenance.trail.checkpoint import Checkpoint, message, parse_checkpoint, signature
@@ -142,7 +142,7 @@ class Sequencer:
         kept = self._builder
         if kept is not None and kept.size == size and kept.root() == root:
             return kept.copy()
-        builder = Builder(size, log.open_edges(connection, size))
+        builder = Builder(size, tiles.open_edges(connection, size))
         if builder.root() != root:  # rows that no trigger let through were changed: the signed root says so
             raise RollbackError(size, size)
         return builder
@@ -165,7 +165,7 @@ class Sequencer:
         if published.origin != self.origin:
             raise ConflictError("log", self.origin, f"the last checkpoint remembered is of {published.origin}")
         grown = published.size <= size
-        if not grown or root_from(published.size, log.node_hashes(connection, size)) != published.root:
+        if not grown or root_from(published.size, tiles.node_hashes(connection, size)) != published.root:
             raise RollbackError(published.size, size)
 
     def _waiting(self, connection: Connection) -> list[tuple[int, bytes]]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from provenance.errors import MalformedError
-from provenance.trail.tree import HASH_BYTES, Edge, Node, perfect_root
+from provenance.trail.tree import HASH_BYTES, Edge, Node, pairs, perfect_root
 
 WIDTH = 256
 HEIGHT = 8
@@ -130,32 +130,43 @@ def split(hashes: bytes) -> tuple[bytes, ...]:
     return tuple(hashes[i : i + HASH_BYTES] for i in range(0, len(hashes), HASH_BYTES))
 
 
+Folded = tuple[bytes, ...]  # by height above the tile's own hashes: those of its whole subtrees, concatenated
+
+
+def folded(hashes: bytes) -> Folded:
+    """All whole subtrees of a tile, at once: a path through it needs nearly every one of them."""
+    heights, pair = [hashes], 2 * HASH_BYTES
+    while len(heights[-1]) >= pair:
+        heights.append(pairs(heights[-1]))
+    return tuple(heights)
+
+
 @dataclass(frozen=True)
 class TileHashes:
     """Hashes of perfect subtrees from the tiles of a tree of `size` leaves; each tile is fetched once per question.
 
     Attributes:
-        fetch: Gives the hashes of some tiles, concatenated.
+        fetch: Gives some tiles, folded.
     """
 
     size: int
-    fetch: Callable[[Sequence[Tile]], Sequence[bytes]]
+    fetch: Callable[[Sequence[Tile]], Sequence[Folded]]
 
     def __call__(self, nodes: Sequence[Node]) -> Sequence[bytes]:
         places = [self._place(node) for node in nodes]
         needed = sorted({tile for tile, _, _ in places})
         held = dict(zip(needed, self.fetch(needed), strict=True))
-        return [perfect_root(held[tile][a * HASH_BYTES : b * HASH_BYTES]) for tile, a, b in places]
+        return [held[tile][height][at * HASH_BYTES : (at + 1) * HASH_BYTES] for tile, height, at in places]
 
     def _place(self, node: Node) -> tuple[Tile, int, int]:
-        """The tile that a subtree folds from, and the first and last of its hashes there."""
+        """The tile that a subtree folds from, how high above the tile's hashes, and which one there."""
         level, above = divmod(node.level, HEIGHT)
         first = node.number << above
         number, offset = divmod(first, WIDTH)
         there = self.size >> (HEIGHT * level)
         if first + (1 << above) > there:
             raise ValueError(f"a tree of {self.size} leaves has no whole subtree {node}")
-        return Tile(level, number, min(WIDTH, there - number * WIDTH)), offset, offset + (1 << above)
+        return Tile(level, number, min(WIDTH, there - number * WIDTH)), above, offset >> above
 
 
 @dataclass(frozen=True, slots=True)

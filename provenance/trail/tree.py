@@ -49,11 +49,16 @@ def root_of(hashes: Sequence[bytes]) -> bytes:
     return edge.root()
 
 
+def pairs(hashes: bytes) -> bytes:
+    """The nodes over neighbouring hashes, concatenated as those are; an odd one at the end has none."""
+    sha256, pair = hashlib.sha256, 2 * HASH_BYTES  # this loop is most of what a proof costs
+    return b"".join([sha256(_NODE + hashes[i : i + pair]).digest() for i in range(0, len(hashes) - HASH_BYTES, pair)])
+
+
 def perfect_root(hashes: bytes) -> bytes:
     """The root over a power of two of hashes, concatenated."""
-    sha256, pair = hashlib.sha256, 2 * HASH_BYTES  # this loop is most of what a proof costs
     while len(hashes) > HASH_BYTES:
-        hashes = b"".join([sha256(_NODE + hashes[i : i + pair]).digest() for i in range(0, len(hashes), pair)])
+        hashes = pairs(hashes)
     return hashes
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provenance.trail.tile import Builder, Tile, TileHashes, tiles_of
+from provenance.trail.tile import Builder, Folded, Tile, TileHashes, folded, tiles_of
 from provenance.trail.tree import (
     EMPTY_ROOT,
     Edge,
@@ -198,7 +199,8 @@ def test_tiles_give_the_same_hashes_as_all_leaves() -> None:
     """70,000 leaves: three levels, the example of tlog-tiles."""
     size = 70_000
     leaves = [leaf_hash(b"%d" % n) for n in range(size)]
-    builder, edge, full = Builder(), Edge(), {}
+    builder, edge = Builder(), Edge()
+    full: dict[tuple[int, int], bytes] = {}
     for leaf in leaves:
         full |= {(t.level, t.number): t.hashes for t in builder.append(leaf)}
         edge.append(leaf)
@@ -207,10 +209,10 @@ def test_tiles_give_the_same_hashes_as_all_leaves() -> None:
     assert [(t.level, t.number, t.width) for t in parts] == [(0, 273, 112), (1, 1, 17), (2, 0, 1)]
     assert {(t.level, t.number) for t in tiles_of(size)} - {(t.level, t.number) for t in parts} == set(full)
 
-    def fetch(wanted: list[Tile]) -> list[bytes]:
-        return [full.get((t.level, t.number), b"".join(builder.edges[t.level]))[: t.width * 32] for t in wanted]
+    def fetch(wanted: Sequence[Tile]) -> list[Folded]:
+        return [folded(full.get((t.level, t.number), b"".join(builder.edges[t.level]))[: t.width * 32]) for t in wanted]
 
-    source = TileHashes(size, fetch)  # type: ignore[arg-type]
+    source = TileHashes(size, fetch)
     rng = random.Random(1)
     for index in [0, 255, 256, 65_535, 65_536, size - 1, *(rng.randrange(size) for _ in range(50))]:
         assert includes(edge.root(), size, index, leaves[index], hashes_of(inclusion_path(index, size), source))
