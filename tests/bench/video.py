@@ -23,10 +23,11 @@ import numpy as np
 
 from tests.bench.__main__ import ROOT, put
 from watermark import image, quality, video_files
+from watermark.containers import frames_of
 from watermark.film import Embedder
 from watermark.payload import PUBLIC_KEY
 from watermark.video.frames import length_s
-from watermark.video.opened import decoded, film_stream, form_of, opened, plane
+from watermark.video.opened import film_stream, form_of, opened, plane
 from watermark.video_attacks import still
 from watermark.video_ladder import VIDEO_2026
 
@@ -42,7 +43,7 @@ def measure_cost(path: Path, frames_most: int = 150) -> tuple[float, float, floa
     embedder, codec = None, av.CodecContext.create("libx264", "w")
     with opened(path) as container:
         stream = film_stream(container, path)
-        for number, frame in enumerate(decoded(container, stream)):
+        for number, frame in enumerate(frames_of(container, stream)):
             frame.make_writable()
             before = plane(frame).copy()
             start = time.process_time()

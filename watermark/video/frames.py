@@ -12,9 +12,10 @@ import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from watermark.containers import frames_of
 from watermark.video.detect import Frame
 from watermark.video.layout import Form, upright
-from watermark.video.opened import decoded, film_stream, form_of, luma, opened
+from watermark.video.opened import film_stream, form_of, luma, opened
 
 PLACES = 12
 """Where a long film is looked at first."""
@@ -91,7 +92,7 @@ def _length(container: InputContainer, stream: Any) -> float:
 def _thinned(container: InputContainer, stream: Any, per_second: float) -> Iterator[Frame]:
     stream.thread_type = "AUTO"
     first, due = None, 0.0
-    for number, frame in enumerate(decoded(container, stream)):
+    for number, frame in enumerate(frames_of(container, stream)):
         time_s = frame.time if frame.time is not None else number / float(stream.average_rate or 25)
         first = time_s if first is None else first
         if time_s - first + 1e-6 >= due:
@@ -104,7 +105,7 @@ def _after(container: InputContainer, stream: Any, time_s: float, count: int) ->
     start = stream.start_time or 0
     try:
         container.seek(int(time_s / stream.time_base) + start, stream=stream)
-        for number, frame in enumerate(decoded(container, stream)):
+        for number, frame in enumerate(frames_of(container, stream)):
             yield Frame(shown(frame, form_of(frame, stream)), time_s)
             if number + 1 == count:
                 return

@@ -1,9 +1,8 @@
-"""Opening hostile films: one of a short list of formats, from one local file, within a stated size, or one clear error."""
+"""The films of a file: its picture tracks within a stated size, how their frames are stored, and their luma."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +11,19 @@ import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from watermark.errors import MediaDecodeError, UnsupportedError
+from watermark import containers
+from watermark.errors import UnsupportedError
 from watermark.video.layout import Form
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,ogg,flv,live_flv"
-"""Demuxers that may be used: none that opens further files, so a playlist in disguise stays closed."""
+"""Demuxers that may be used."""
 TRACKS_MOST = 32
 SIDE_MOST, PIXELS_MOST = 16_384, 40_000_000
-_BROKEN_MOST = 1_000
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
-    """Open a film for reading, with no protocol but the file's own.
-
-    Raises:
-        MediaDecodeError: the file is missing, empty, or not of a format on the list; also whatever fails while it is open.
-        UnsupportedError: more than 32 tracks.
-    """
-    try:
-        with av.open(
-            str(path), options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}, metadata_errors="replace"
-        ) as container:
-            if len(container.streams) > TRACKS_MOST:
-                raise UnsupportedError(str(path), f"{len(container.streams)} tracks; {TRACKS_MOST} are the most")
-            yield container
-    except (av.error.FFmpegError, ValueError, EOFError) as error:
-        raise MediaDecodeError(str(path), _words(error)) from error
+def opened(path: Path) -> AbstractContextManager[InputContainer]:
+    """Open a film for reading. Raises as `containers.opened`, for more than 32 tracks too."""
+    return containers.opened(path, FORMATS, TRACKS_MOST)
 
 
 def film_streams(container: InputContainer, path: Path) -> list[Any]:
@@ -61,29 +46,6 @@ def film_streams(container: InputContainer, path: Path) -> list[Any]:
 def film_stream(container: InputContainer, path: Path) -> Any:
     """Return the largest film track. Raises as `film_streams`."""
     return film_streams(container, path)[0]
-
-
-def decoded(container: InputContainer, stream: Any) -> Iterator[av.VideoFrame]:
-    """Yield the frames of a track in the order in which they are shown.
-
-    A broken packet is skipped, and the film goes on after it; a thousand of them are too many.
-
-    Raises:
-        av.error.FFmpegError: too many packets are broken, or none was whole; `opened` words it.
-    """
-    broken = whole = 0
-    for packet in container.demux(stream):
-        try:
-            frames = packet.decode()
-        except av.error.InvalidDataError:
-            broken += 1
-            if broken > _BROKEN_MOST:
-                raise
-            continue
-        whole += len(frames)
-        yield from frames
-    if broken and not whole:
-        raise ValueError("no part of it decodes")
 
 
 def form_of(frame: av.VideoFrame, stream: Any) -> Form:
@@ -121,8 +83,3 @@ def plane(frame: av.VideoFrame) -> Any:
     rows: NDArray[Any] = np.frombuffer(memoryview(first), kind)
     width = first.line_size // kind.itemsize
     return rows[: width * frame.height].reshape(frame.height, width)[:, : frame.width]
-
-
-def _words(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return text[0].lower() + text[1:]

@@ -9,12 +9,12 @@ import av
 import numpy as np
 
 from watermark.audio import Embedder as SoundEmbedder
+from watermark.containers import Decoder
 from watermark.errors import UnsupportedError
 from watermark.video.embed import Embedder
 from watermark.video.encoding import KEPT_TAGS, Encoder, configure, encoder_for
 from watermark.video.opened import form_of, has_luma, plane
 
-_BROKEN_MOST = 1_000
 _SOUNDS = {"aac": "aac", "mp3": "aac", "mp3float": "aac", "ac3": "ac3", "eac3": "aac", "opus": "libopus", "vorbis": "libopus"}
 _SOUND_RATES = range(8_000, 96_001)
 _SOUND_LEAST, _SOUND_TYPICAL = 64_000, 160_000
@@ -57,13 +57,13 @@ class Film:
         self._embedder: Embedder | None = None
         self._first: float | None = None
         self._last_pts: int | None = None
-        self._broken = 0
+        self._decoder = Decoder()
         self.ready = False
         self.seconds = 0.0
 
     def take(self, packet: Any) -> None:
         """Decode before the file's header is written, until the first frame tells the form."""
-        self._early += self._decoded(packet)
+        self._early += self._decoder.frames(packet)
         if self._early and not self.ready:
             configure(self._out, self._stream, self._early[0], self.encoder, self.crf)
             self.ready = True
@@ -75,21 +75,11 @@ class Film:
         self._early.clear()
 
     def write(self, packet: Any, target: Any) -> None:
-        for frame in self._decoded(packet):
+        for frame in self._decoder.frames(packet):
             self._put(frame, target)
 
     def finish(self, target: Any) -> None:
         target.mux(self._out.encode(None))
-
-    def _decoded(self, packet: Any) -> list[Any]:
-        """A broken packet costs its own frames, not the film."""
-        try:
-            return list(packet.decode())
-        except av.error.InvalidDataError:
-            self._broken += 1
-            if self._broken > _BROKEN_MOST:
-                raise
-            return []
 
     def _put(self, frame: Any, target: Any) -> None:
         out = self._out
@@ -131,7 +121,7 @@ class Sound:
         self._framed: av.AudioResampler | None = None
         self._form, self._rate = form, rate
         self._at: int | None = None
-        self._broken = 0
+        self._decoder = Decoder()
 
     @staticmethod
     def takes(stream: Any) -> bool:
@@ -146,14 +136,7 @@ class Sound:
         )
 
     def write(self, packet: Any, target: Any) -> None:
-        try:
-            frames = packet.decode()
-        except av.error.InvalidDataError:
-            self._broken += 1
-            if self._broken > _BROKEN_MOST:
-                raise
-            return
-        for frame in frames:
+        for frame in self._decoder.frames(packet):
             if self._at is None:
                 self._at = round(float(frame.time or 0.0) * self._rate)
             frame.pts = None
