@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from provenance.feed import public_status
 from provenance.judge import Evidence, judge
 from provenance.marks import MarkReading
 from provenance.progress import Watch, told
+from provenance.running import MarkedRun, MarkJob, why_unmarked
 from provenance.sdk import VALIDATOR, signable_types
 from provenance.soft_binding import binding
 from provenance.store.records import Ingredient, Kin
@@ -195,9 +197,9 @@ def carry(request: SignRequest, media_type: str, scratch: Path, studio: Studio, 
     """Put the mark in, where one can be put in; redaction alone re-encodes too."""
     wanted = request.mark != NONE
     if media_type in SOUNDS:
-        return _carry_sound(request, media_type, scratch, studio, progress)
+        return _carry_running(request, media_type, _SOUND, scratch, studio, progress)
     if media_type in FILMS:
-        return _carry_film(request, media_type, scratch, studio, progress)
+        return _carry_running(request, media_type, _FILM, scratch, studio, progress)
     if media_type not in MARKABLE:
         if request.mark not in (AUTO, NONE):
             raise UnsupportedMediaError(str(request.source), f"{media_type} cannot be marked yet")
@@ -233,59 +235,51 @@ def carry(request: SignRequest, media_type: str, scratch: Path, studio: Studio, 
     return Carrier(Path(job.destination), media_type, bound, bound is not None, view, (*notes, *view.notes))
 
 
-def _carry_sound(request: SignRequest, media_type: str, scratch: Path, studio: Studio, progress: Watch | None) -> Carrier:
-    """The same for sound; one that is too short to hold a mark is signed without, and says so."""
-    if request.redact:
-        raise UnsupportedMediaError(str(request.source), f"nothing can be redacted from {media_type} yet")
-    alg = engines.default("audio").alg
-    if request.mark not in (AUTO, NONE, alg):
-        raise UnsupportedMediaError(str(request.source), f"{media_type} cannot hold a mark {request.mark}")
-    notes: tuple[str, ...] = ()
-    workers = studio.desk.workers
-    seconds = hearing.patience(workers.run(tasks.dimensions, str(request.source))[2])
-    if request.mark != NONE:
-        mark_id = studio.new_mark_id()
-        marked = str(scratch.with_suffix(".marked"))
-        so_far = scratch.with_suffix(".told")
-        job = hearing.SoundJob(str(request.source), marked, mark_id, studio.mark_key, request.strength, str(so_far))
-        try:
-            view = workers.start_within(seconds, hearing.prepare_sound, job).result(_watching(so_far, progress))
-            return Carrier(Path(marked), media_type, binding(alg, mark_id), True, view, hearing.note_on_length(view.duration_ms))
-        except (CarrierTooSmallError, UnmarkableError, UnsupportedMediaError) as error:
-            if request.mark != AUTO:
-                raise
-            notes = (hearing.why_unmarked(error),)
-    view = workers.start_within(seconds, hearing.hear, str(request.source)).result()
-    return Carrier(request.source, media_type, None, False, view, notes)
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A medium that runs in time: what its workers do, and the seconds that they may take for a length in ms."""
+
+    medium: str
+    prepare: Callable[[MarkJob], MarkedRun]
+    view: Callable[[str], tasks.Prepared]
+    patience: Callable[[int | None], float]
 
 
-def _carry_film(request: SignRequest, media_type: str, scratch: Path, studio: Studio, progress: Watch | None) -> Carrier:
-    """The same for a film: one id in its frames, which read as pictures too, and in its sound."""
+_SOUND = _Running("audio", hearing.prepare_sound, hearing.hear, hearing.patience)
+_FILM = _Running("video", viewing.prepare_film, viewing.view, partial(viewing.time_for, encoding=True))
+
+
+def _carry_running(
+    request: SignRequest, media_type: str, kind: _Running, scratch: Path, studio: Studio, progress: Watch | None
+) -> Carrier:
+    """The same for sound and film; what is too short to hold a mark is signed without, and says so."""
     if request.redact:
         raise UnsupportedMediaError(str(request.source), f"nothing can be redacted from {media_type} yet")
-    alg = engines.default("video").alg
+    alg = engines.default(kind.medium).alg
     if request.mark not in (AUTO, NONE, alg):
         raise UnsupportedMediaError(str(request.source), f"{media_type} cannot hold a mark {request.mark}")
     workers, notes = studio.desk.workers, tuple[str, ...]()
-    seconds = viewing.time_for(workers.run(tasks.dimensions, str(request.source))[2], encoding=True)
+    seconds = kind.patience(workers.run(tasks.dimensions, str(request.source))[2])
     if request.mark != NONE:
-        mark_id = studio.new_mark_id()
-        marked = str(scratch.with_suffix(".marked"))
-        so_far = scratch.with_suffix(".told")
-        job = viewing.FilmJob(str(request.source), marked, mark_id, studio.mark_key, request.strength, request.crf, str(so_far))
+        marked, so_far = scratch.with_suffix(".marked"), scratch.with_suffix(".told")
+        job = MarkJob(
+            source=str(request.source),
+            destination=str(marked),
+            mark_id=studio.new_mark_id(),
+            key=studio.mark_key,
+            strength=request.strength,
+            crf=request.crf,
+            progress=str(so_far),
+        )
         try:
-            film = workers.start_within(seconds, viewing.prepare_film, job).result(_watching(so_far, progress))
-            media_of = ("image", "audio") if film.sound else ("image",)
-            also = tuple(binding(engines.default(medium).alg, mark_id) for medium in media_of)
-            return Carrier(Path(marked), media_type, binding(alg, mark_id), True, film.view, film.notes, also)
+            run = workers.start_within(seconds, kind.prepare, job).result(_watching(so_far, progress))
+            also = tuple(binding(engines.default(medium).alg, job.mark_id) for medium in run.also)
+            return Carrier(marked, media_type, binding(alg, job.mark_id), True, run.view, run.view.notes, also)
         except (CarrierTooSmallError, UnmarkableError, UnsupportedMediaError) as error:
             if request.mark != AUTO:
                 raise
-            notes = (viewing.why_unmarked(error),)
-    try:
-        view = workers.start_within(seconds, viewing.view_film, str(request.source)).result()
-    except UnsupportedMediaError:  # sound alone, in a container for films
-        view = workers.run(hearing.hear, str(request.source))
+            notes = (why_unmarked(error),)
+    view = workers.start_within(seconds, kind.view, str(request.source)).result()
     return Carrier(request.source, media_type, None, False, view, notes)
 
 

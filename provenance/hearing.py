@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from provenance import soundfit
-from provenance.errors import DamagedMediaError, UnmarkableError, UnsupportedMediaError
+from provenance.errors import DamagedMediaError, UnmarkableError
 from provenance.progress import tell
+from provenance.running import MarkedRun, MarkJob
 from provenance.tasks import Clock, Compared, Prepared, dimensions, media_errors, writing
 from provenance.verdict import Change
 from watermark import several, sound_files
 from watermark.audio import AudioDetection
-from watermark.errors import CarrierTooSmallError
 
 # How much stronger than asked a mark may be made so that it can be read back; the first strength that does is taken.
 _FIRMER = (1.0, 1.4, 2.0)
@@ -22,18 +22,6 @@ _DEFAULT_DB = 0.85
 _SHORT_S = 10.0
 _SEARCHED_S = 600.0  # of all keys together: a full search runs at some forty times real time
 _MOST_S = 900.0
-
-
-@dataclass(frozen=True, slots=True)
-class SoundJob:
-    """A mark to be put into a sound file."""
-
-    source: str
-    destination: str
-    mark_id: int
-    key: bytes
-    strength: float | None
-    progress: str | None = None  # where to tell how far it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +81,7 @@ def compare_sound(path: str, reference: bytes, speed: float | None) -> Compared:
     )
 
 
-def prepare_sound(job: SoundJob) -> Prepared:
+def prepare_sound(job: MarkJob) -> MarkedRun:
     """Write a marked copy in the source's own format and read the mark back; the source is not touched.
 
     Raises:
@@ -118,7 +106,7 @@ def prepare_sound(job: SoundJob) -> Prepared:
     clock.lap("read back")
     prepared = hear(job.destination)
     clock.lap("reference")
-    return replace(prepared, steps_ms=clock.laps)
+    return MarkedRun(replace(prepared, steps_ms=clock.laps, notes=_note_on_length(prepared.duration_ms)))
 
 
 def hear(path: str) -> Prepared:
@@ -141,16 +129,7 @@ def hear(path: str) -> Prepared:
     )
 
 
-def why_unmarked(error: CarrierTooSmallError | UnmarkableError | UnsupportedMediaError) -> str:
-    """The note that stands with a file which was signed without a mark."""
-    if isinstance(error, UnmarkableError | UnsupportedMediaError):
-        return f"no mark: {error.why}"
-    if error.unit == "milliseconds of sound":
-        return f"no mark: too short to hold one ({error.have / 1000:.1f} s of sound; {error.need / 1000:.0f} s are needed)"
-    return f"no mark: {error}"
-
-
-def note_on_length(duration_ms: int | None) -> tuple[str, ...]:
+def _note_on_length(duration_ms: int | None) -> tuple[str, ...]:
     """What must be said of a mark in very little sound."""
     if duration_ms is None or duration_ms >= 1000 * _SHORT_S:
         return ()

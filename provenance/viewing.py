@@ -14,13 +14,14 @@ from provenance import filmfit, soundfit
 from provenance.errors import DamagedMediaError, UnmarkableError, UnsupportedMediaError
 from provenance.filmfit import Reel
 from provenance.fit.result import Agreement
-from provenance.hearing import SoundFacts, read_sound
+from provenance.hearing import SoundFacts, hear, read_sound
 from provenance.progress import tell
+from provenance.running import MarkedRun, MarkJob
 from provenance.tasks import Clock, Compared, Prepared, dimensions, media_errors, writing
 from provenance.verdict import Change
 from watermark import media, several, sound_files, video_files
 from watermark.detection import Transform
-from watermark.errors import CarrierTooSmallError, MediaDecodeError, UnsupportedError
+from watermark.errors import MediaDecodeError, UnsupportedError
 from watermark.film import VideoDetection
 from watermark.sound.detection import AudioDetection
 from watermark.video.frames import evenly, length_s
@@ -30,28 +31,6 @@ _THUMBNAIL_SIDE = 256
 _FIRMER = (1.0, 1.5)
 _SURE = 1e-15
 _ENCODING_MOST_S, _LOOKING_MOST_S = 4 * 3600.0, 900.0
-
-
-@dataclass(frozen=True, slots=True)
-class FilmJob:
-    """A mark to be put into a film and its sound."""
-
-    source: str
-    destination: str
-    mark_id: int
-    key: bytes
-    strength: float | None
-    crf: int | None = None
-    progress: str | None = None  # where to tell how far it is
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedFilm:
-    """A film ready to be signed: what is kept of it, whether its sound carries the id, and what is to be told."""
-
-    view: Prepared
-    sound: bool
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +72,7 @@ def _heard(path: str, keys: Sequence[bytes]) -> tuple[AudioDetection, ...]:
     return heard if heard[0].found else ()
 
 
-def prepare_film(job: FilmJob) -> PreparedFilm:
+def prepare_film(job: MarkJob) -> MarkedRun:
     """Write a marked copy in the source's own container and read the mark back; the source is not touched.
 
     Raises:
@@ -129,10 +108,11 @@ def prepare_film(job: FilmJob) -> PreparedFilm:
     clock.lap("reference")
     quality = f"encoded again with {written.encoder}, CRF {written.crf}"
     notes = (quality, *(f"left out, as this container cannot hold it: {track}" for track in written.left_out))
-    return PreparedFilm(replace(prepared, steps_ms=clock.laps), sound, notes)
+    # its frames are pictures, too
+    return MarkedRun(replace(prepared, steps_ms=clock.laps, notes=notes), ("image", "audio") if sound else ("image",))
 
 
-def _hears(path: Path, job: FilmJob) -> bool:
+def _hears(path: Path, job: MarkJob) -> bool:
     """Whether the sound carries the id; music that is too soft or too short does not keep a film from being marked."""
     try:
         return sound_files.detect_file(path, (job.key,)).mark_id == job.mark_id
@@ -164,6 +144,14 @@ def view_film(path: str) -> Prepared:
         reference_media_type=filmfit.MEDIA_TYPE,
         duration_ms=dimensions(path)[2] or round(1000 * reel.seconds),
     )
+
+
+def view(path: str) -> Prepared:
+    """The same, also of sound alone in a container for films."""
+    try:
+        return view_film(path)
+    except UnsupportedMediaError:
+        return hear(path)
 
 
 def _sound(path: str) -> bytes:
@@ -256,12 +244,3 @@ def time_for(length_ms: int | None, *, encoding: bool = False) -> float:
     """
     length_s = (length_ms or 0) / 1000
     return 60 + min(20 * length_s, _ENCODING_MOST_S) if encoding else 60 + min(length_s / 5, _LOOKING_MOST_S)
-
-
-def why_unmarked(error: CarrierTooSmallError | UnmarkableError | UnsupportedMediaError) -> str:
-    """The note that stands with a film which was signed without a mark."""
-    if isinstance(error, UnmarkableError | UnsupportedMediaError):
-        return f"no mark: {error.why}"
-    if error.unit == "milliseconds of film":
-        return f"no mark: too short to hold one ({error.have / 1000:.1f} s of film; {error.need / 1000:.1f} s are needed)"
-    return f"no mark: {error}"
