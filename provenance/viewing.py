@@ -24,7 +24,7 @@ from watermark.detection import Transform
 from watermark.errors import MediaDecodeError, UnsupportedError
 from watermark.film import VideoDetection
 from watermark.sound.detection import AudioDetection
-from watermark.video.frames import evenly, length_s
+from watermark.video.frames import evenly, length_s, picture
 
 _THUMBNAIL_SIDE = 256
 # How much stronger than asked a mark may be made so that it can be read back; the first strength that does is taken.
@@ -162,15 +162,8 @@ def _sound(path: str) -> bytes:
 
 
 def thumbnail(path: str, at_s: float) -> bytes:
-    """A frame from the first third, in grey: a credential shows what it is about."""
-    chosen = None
-    with closing(evenly(Path(path), 2.0)) as frames:
-        for frame in frames:
-            chosen = frame
-            if frame.time_s >= at_s:
-                break
-    assert chosen is not None
-    return media.thumbnail(np.dstack([chosen.luma] * 3), max_side=_THUMBNAIL_SIDE)
+    """A frame from near a time: a credential shows what it is about."""
+    return media.thumbnail(picture(Path(path), at_s), max_side=_THUMBNAIL_SIDE)
 
 
 def compare_film(path: str, reference: bytes, where: Transform | None, *, kind: str) -> Compared:

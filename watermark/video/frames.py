@@ -13,6 +13,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from watermark.containers import frames_of
+from watermark.errors import MediaDecodeError
 from watermark.video.detect import Frame
 from watermark.video.layout import Form, upright
 from watermark.video.opened import film_stream, form_of, luma, opened
@@ -81,6 +82,41 @@ def shown(frame: av.VideoFrame, form: Form) -> NDArray[np.uint8]:
         size = max(1, round(form.width * form.aspect)), form.height
         seen = np.asarray(cv2.resize(seen, size, interpolation=cv2.INTER_AREA), np.uint8)
     return np.ascontiguousarray(upright(seen, form), np.uint8)
+
+
+def picture(path: Path, time_s: float) -> NDArray[np.uint8]:
+    """Return one frame in colour, upright, with square pixels: the key frame near a time, or the first that decodes.
+
+    Returns:
+        sRGB as far as the film's tags tell, shape (height, width, 3), uint8; high dynamic range is not mapped down.
+    Raises:
+        MediaDecodeError, UnsupportedError: it cannot be read, or has no film.
+    """
+    with opened(path) as container:
+        stream = film_stream(container, path)
+        try:
+            container.seek(int(time_s / stream.time_base) + (stream.start_time or 0), stream=stream)
+            frame = next(frames_of(container, stream), None)
+        except (av.error.FFmpegError, ValueError):
+            frame = None  # it cannot be sought in
+        if frame is not None:
+            return _coloured(frame, form_of(frame, stream))
+    with opened(path) as container:
+        stream = film_stream(container, path)
+        for frame in frames_of(container, stream):
+            return _coloured(frame, form_of(frame, stream))
+    raise MediaDecodeError(str(path), "no frame of it decodes")
+
+
+def _coloured(frame: av.VideoFrame, form: Form) -> NDArray[np.uint8]:
+    matrix = _MATRICES.get(int(frame.colorspace), "itu709" if form.height >= _HD else "itu601")
+    rgb = frame.to_ndarray(format="rgb24", width=max(1, round(form.width * form.aspect)), src_colorspace=matrix)
+    return np.ascontiguousarray(upright(rgb, form), np.uint8)
+
+
+_HD = 720
+"""Lines from which a film that does not tell its colour matrix has that of high definition."""
+_MATRICES = {1: "itu709", 5: "itu601", 6: "itu601", 9: "bt2020", 10: "bt2020"}
 
 
 def _length(container: InputContainer, stream: Any) -> float:
