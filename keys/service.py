@@ -17,7 +17,6 @@ import os
 import signal
 import socket
 import socketserver
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from keys import tsa as stamps
+from keys.child import child
 from keys.errors import KeysError, SignerUnavailableError, SigningRefusedError
 from keys.feedkey import FeedKey, init_feed_key
 from keys.files import private_folder
@@ -207,29 +207,11 @@ def spawn(
     """
     options = ["--folder", str(folder), "--socket", str(path), "--until-stdin-closes"]
     options += [*(["--init"] if init else []), *(["--tsa"] if tsa else []), *(["--ocsp-url", ocsp_url] if ocsp_url else [])]
-    search = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
-    with subprocess.Popen(
-        [sys.executable, "-m", "keys.service", *options],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": search},
-        start_new_session=True,  # Ctrl+C is for the parent, which then ends this one by its standard input
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        timer = threading.Timer(timeout_s, process.kill)
-        timer.start()
-        try:
-            line = process.stdout.readline().decode("utf-8", "replace").strip()
-        finally:
-            timer.cancel()
-        try:
-            said, _, url = line.partition(" ")
-            if said != READY:
-                raise SignerUnavailableError(str(path), line or "did not start")
-            yield Spawned(f"unix:{path}", url or None)
-        finally:
-            process.stdin.close()
+    with child("keys.service", options, timeout_s=timeout_s) as line:
+        said, _, url = line.partition(" ")
+        if said != READY:
+            raise SignerUnavailableError(str(path), line or "did not start")
+        yield Spawned(f"unix:{path}", url or None)
 
 
 def main(arguments: list[str] | None = None) -> int:

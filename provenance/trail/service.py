@@ -8,8 +8,6 @@ python -m provenance.trail.service      one line of JSON on standard input says 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +16,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from keys.child import child
 from keys.errors import KeysError
 from keys.logkeys import init_log_keys, open_log_keys
 from provenance.errors import ConflictError, ProvenanceError, RollbackError, UnavailableError
@@ -109,33 +108,11 @@ def spawn(task: Task, *, timeout_s: float = 60.0) -> Iterator[None]:
     Raises:
         UnavailableError: it did not come up in time; it says why on standard error.
     """
-    search = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-m", "provenance.trail.service"]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": search},
-        start_new_session=True,  # Ctrl+C is for the parent, which then ends this one by its standard input
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        timer = threading.Timer(timeout_s, process.kill)
-        timer.start()
-        try:
-            process.stdin.write(json.dumps(asdict(task)).encode() + b"\n")
-            process.stdin.flush()
-            line = process.stdout.readline().decode("utf-8", "replace").strip()
-        except BrokenPipeError:
-            line = ""
-        finally:
-            timer.cancel()
-        try:
-            if line != READY:
-                raise UnavailableError("the sequencer of the trail")
-            yield
-        finally:
-            process.stdin.close()
+    given = json.dumps(asdict(task)).encode() + b"\n"
+    with child("provenance.trail.service", task=given, timeout_s=timeout_s) as line:
+        if line != READY:
+            raise UnavailableError("the sequencer of the trail")
+        yield
 
 
 def main() -> int:
