@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from keys.algorithms import SigningKey, generate
-from keys.certificate import fingerprint, is_self_issued, load_der, load_pem, signed_by, subject, to_pem
+from keys.certificate import fingerprint, is_self_issued, load_der, load_pem, read_pem, signed_by, subject, to_pem
 from keys.errors import KeyFileError, ProfileError, UnknownSignerError
 from keys.files import locked, private_folder, write_private
 from keys.profile import Finding, check
@@ -148,7 +148,7 @@ def _retire(folder: Path, name: str) -> str | None:
     path = key_path(folder, name)
     if not path.exists():
         return None
-    chain = load_pem(path.read_bytes())
+    chain = read_pem(path)
     mark = fingerprint(chain[0])
     write_private(private_folder(folder / RETIRED) / f"{name}-{mark[:16]}.crt", to_pem(chain).encode("ascii"))
     return mark

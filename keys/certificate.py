@@ -6,6 +6,7 @@ import base64
 import re
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import TypeVar
 
 from asn1crypto import x509 as asn1_x509
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 
 from keys.algorithms import weakness
+from keys.errors import KeyFileError
 
 E = TypeVar("E", bound=x509.ExtensionType)
 
@@ -157,6 +159,23 @@ def load_pem(pem: bytes) -> tuple[x509.Certificate, ...]:
     if pem.count(b"-----BEGIN CERTIFICATE-----") != len(found):
         raise ValueError("a certificate block is cut off")
     return tuple(found)
+
+
+def read_pem(path: Path) -> tuple[x509.Certificate, ...]:
+    """The certificates of a file, at least one.
+
+    Raises:
+        KeyFileError: it cannot be read, is damaged, or holds none.
+    """
+    try:
+        chain = load_pem(path.read_bytes())
+    except OSError as error:
+        raise KeyFileError(path, error.strerror or "cannot be read") from error
+    except ValueError as error:
+        raise KeyFileError(path, str(error)) from error
+    if not chain:
+        raise KeyFileError(path, "holds no certificate in PEM form")
+    return chain
 
 
 def _armoured(block: bytes) -> bytes:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from keys.authority import Issued, new_issuer, new_responder, new_root, new_signer, new_tsa, new_tsa_root
 from keys.book import Book
-from keys.certificate import fingerprint, load_pem, signed_by, to_pem
+from keys.certificate import fingerprint, read_pem, signed_by, to_pem
 from keys.errors import KeyFileError, UnknownSignerError
 from keys.files import locked, private_folder
 from keys.ocsp import Responder
@@ -61,7 +61,7 @@ class Keystore:
         path = key_path(self.folder, name)
         if not path.exists():
             raise UnknownSignerError(name, f"no such key in {self.folder}")
-        return _certificates(path)
+        return read_pem(path)
 
     def development_lists(self) -> tuple[TrustList, TrustList]:
         """The development signer list and TSA list, each with its one root. Raises KeyFileError before the first
@@ -85,14 +85,14 @@ class Keystore:
         signer = load_file(path)
         if not isinstance(signer.key, ec.EllipticCurvePrivateKey):
             raise KeyFileError(path, "the responder's key is not an elliptic curve key")
-        return Responder(signer.chain[0], signer.key, _certificates(self.folder / _AUTHORITY / "issuer.pem")[0])
+        return Responder(signer.chain[0], signer.key, read_pem(self.folder / _AUTHORITY / "issuer.pem")[0])
 
     def issuer(self) -> Issued:
         """The development CA that issues leaves. Raises KeyFileError before the first `init`."""
         return _read(self.folder / _AUTHORITY / "issuer.pem")
 
     def _list(self, root: str, kind: ListKind, name: str) -> TrustList:
-        anchor = _certificates(self.folder / _AUTHORITY / f"{root}.pem")[:1]
+        anchor = read_pem(self.folder / _AUTHORITY / f"{root}.pem")[:1]
         return TrustList.from_pem(
             to_pem(anchor).encode("ascii"),
             kind=kind,
@@ -126,7 +126,7 @@ def init_development(folder: Path, *, now: datetime, ocsp_url: str | None = None
             _renew_services(authority, now)
             _renew_responder(authority, now)
             _renew_signer(folder, now, ocsp_url)
-        leaf = _certificates(key_path(folder, DEVELOPMENT))[0]
+        leaf = read_pem(key_path(folder, DEVELOPMENT))[0]
         if fingerprint(leaf) not in Book(folder).read().issued:  # new, or a crash came between
             Book(folder).issue(leaf)
     except OSError as error:
@@ -160,7 +160,7 @@ def _make_authority(place: Path, now: datetime) -> None:
 
 def _renew_services(authority: Path, now: datetime) -> None:
     """Renew issuing CA and time stamp leaf, five-year certificates, under their ten-year roots."""
-    made = _certificates(authority / "root.pem")[0].not_valid_before_utc
+    made = read_pem(authority / "root.pem")[0].not_valid_before_utc
     if now < made:
         raise KeyFileError(authority, f"was made on {made:%Y-%m-%d}, and now it is {now:%Y-%m-%d}? check the clock")
     for name, parent in (("issuer", "root"), ("tsa", "tsa-root")):
@@ -178,35 +178,23 @@ def _renew_services(authority: Path, now: datetime) -> None:
 
 def _renew_responder(authority: Path, now: datetime) -> None:
     """Make or renew the OCSP responder, also where the issuing CA was renewed since."""
-    path, issuer = authority / "ocsp.pem", _certificates(authority / "issuer.pem")[0]
-    if not path.exists() or not _lasts(path, now) or not signed_by(_certificates(path)[0], issuer):
+    path, issuer = authority / "ocsp.pem", read_pem(authority / "issuer.pem")[0]
+    if not path.exists() or not _lasts(path, now) or not signed_by(read_pem(path)[0], issuer):
         _write(path, new_responder(_read(authority / "issuer.pem"), now))
 
 
 def _renew_signer(folder: Path, now: datetime, ocsp_url: str | None) -> None:
     """A new key where one is due, or where the last one was revoked."""
     path = key_path(folder, DEVELOPMENT)
-    if path.exists() and _lasts(path, now) and fingerprint(_certificates(path)[0]) not in Book(folder).read().revoked:
+    if path.exists() and _lasts(path, now) and fingerprint(read_pem(path)[0]) not in Book(folder).read().revoked:
         return
     issuer = _read(folder / _AUTHORITY / "issuer.pem")
     _write(path, new_signer(issuer, now, ocsp_url=ocsp_url), issuer.certificate)
 
 
 def _lasts(path: Path, now: datetime) -> bool:
-    leaf = _certificates(path)[0]
+    leaf = read_pem(path)[0]
     return leaf.not_valid_before_utc <= now and now + RENEW_BEFORE < leaf.not_valid_after_utc
-
-
-def _certificates(path: Path) -> tuple[x509.Certificate, ...]:
-    try:
-        found = load_pem(path.read_bytes())
-    except OSError as error:
-        raise KeyFileError(path, error.strerror or "cannot be read") from error
-    except ValueError as error:
-        raise KeyFileError(path, str(error)) from error
-    if not found:
-        raise KeyFileError(path, "holds no certificate")
-    return found
 
 
 def _read(path: Path) -> Issued:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import Engine
+
+from provenance.store import connect, migrate
 
 # before numpy is imported: threads of the linear algebra library only wait for each other
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -72,3 +75,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     yield f"{address.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """Such a database, migrated."""
+    opened = connect(database_url)
+    migrate(opened)
+    yield opened
+    opened.dispose()

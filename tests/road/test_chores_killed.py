@@ -29,7 +29,7 @@ from provenance.desk import Desk, Studio
 from provenance.fetch import Client
 from provenance.outbox import deliver, parse_targets, status_changed
 from provenance.stamping import stamp_queue
-from provenance.store import Objects, Registry, connect, migrate
+from provenance.store import Objects, Registry, connect
 from provenance.store.chores import Chores
 from provenance.store.database import reading
 from provenance.store.events import Change
@@ -120,14 +120,6 @@ def publish(path: Path, text: str) -> None:
 
 def lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    opened = connect(database_url)
-    migrate(opened)
-    yield opened
-    opened.dispose()
 
 
 # late stamps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select
 
-from provenance.store import Binding, Objects, Registration, Registry, connect, migrate
+from provenance.store import Binding, Objects, Registration, Registry
 from provenance.store.database import reading
 from provenance.store.tables import metadata
 
@@ -34,14 +34,6 @@ def at() -> datetime:
 @pytest.fixture(name="iscc")
 def iscc_() -> Callable[[bytes], str]:
     return iscc
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = connect(database_url)
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

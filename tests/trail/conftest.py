@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from sqlalchemy import Engine
 
-from provenance.store import Objects, Registration, Registry, connect, migrate
+from provenance.store import Objects, Registration, Registry
 from provenance.store.log import Log
 from provenance.trail.note import NoteKey
 from provenance.trail.sequencer import Sequencer, log_keys
@@ -62,14 +62,6 @@ def keys(signer: SeededSigner) -> tuple[NoteKey, NoteKey]:
 @pytest.fixture
 def seeded() -> Callable[[str], SeededSigner]:
     return SeededSigner.of
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = connect(database_url)
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def check(terminal: Terminal, home: Path | None, key: str, at: datetime | None) 
 
 def _chain(named: str, home: Path | None) -> Sequence[Certificate]:
     from api.cli.house import settings_of
-    from keys.certificate import load_pem
+    from keys.certificate import read_pem
     from keys.errors import KeyFileError
     from keys.keystore import Keystore
 
@@ -104,13 +104,7 @@ def _chain(named: str, home: Path | None) -> Sequence[Certificate]:
         if path.suffix in (".pem", ".crt", ".cer") or path.exists():
             raise KeyFileError(path, "is a folder" if path.is_dir() else "no such file")
         return Keystore.open(settings_of(home).keys_folder).signer(named).chain
-    try:
-        chain = load_pem(path.read_bytes())
-    except ValueError as error:
-        raise KeyFileError(path, str(error)) from error
-    if not chain:
-        raise KeyFileError(path, "holds no certificate in PEM form")
-    return chain
+    return read_pem(path)
 
 
 def _print(terminal: Terminal, key: str, chain: Sequence[Certificate], findings: Sequence[Finding], *, fit: bool) -> None:

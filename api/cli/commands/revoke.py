@@ -66,21 +66,14 @@ def revoke(terminal: Terminal, home: Path | None, key: str, reason: str, at: dat
 
 def _fingerprint(house: House, named: str) -> str:
     """By fingerprint, by key name, or by a file that holds the certificate."""
-    from keys.certificate import fingerprint, load_pem
-    from keys.errors import KeyFileError
+    from keys.certificate import fingerprint, read_pem
 
     found = _FINGERPRINT.fullmatch(named.lower())
     if found:
         return found.group(1)
     path = Path(named)
     if path.suffix in (".pem", ".crt", ".cer") or path.is_file():
-        try:
-            chain = load_pem(path.read_bytes())
-        except ValueError as error:
-            raise KeyFileError(path, str(error)) from error
-        if not chain:
-            raise KeyFileError(path, "holds no certificate in PEM form")
-        return fingerprint(chain[0])
+        return fingerprint(read_pem(path)[0])
     return fingerprint(house.keystore.chain(named)[0])
 
 

@@ -120,13 +120,10 @@ def _bytes(path: Path) -> bytes:
 
 
 def _certificate(path: Path) -> Certificate:
-    from keys.certificate import load_pem
-    from keys.errors import KeyFileError
+    from keys.certificate import read_pem
 
-    try:
-        return load_pem(_bytes(path))[0]
-    except (ValueError, IndexError) as error:
-        raise KeyFileError(path, "holds no certificate in PEM form") from error
+    require_file(path)
+    return read_pem(path)[0]
 
 
 def _day(text: str | None) -> date:
