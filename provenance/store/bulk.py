@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Column, Connection, Table
 
-from provenance.store.tables import Instant
+from provenance.store.tables import Digest, Instant
 
 Row = Sequence[Any]
 
@@ -54,6 +54,14 @@ def reserve(connection: Connection, table: Table, count: int) -> list[int]:
     return list(range(last + 1, last + 1 + count))
 
 
+def returned(connection: Connection, query: str, columns: Sequence[Sequence[Any]]) -> list[int]:
+    """Run a statement of PostgreSQL's that takes whole columns as arrays, and return the numbers that it gives."""
+    raw: Any = connection.connection.driver_connection
+    with raw.cursor(binary=True) as cursor:
+        cursor.execute(query, columns, prepare=True)
+        return [number for (number,) in cursor.fetchall()]
+
+
 def remove(connection: Connection, column: Column[int], numbers: Sequence[int]) -> None:
     """Delete the rows that have these numbers in a column."""
     if connection.dialect.name == "postgresql":
@@ -75,6 +83,8 @@ def _ready(connection: Connection, columns: Sequence[Column[Any]], rows: Iterabl
 def _processor(column: Column[Any], connection: Connection) -> Callable[[Any], Any] | None:
     if type(column.type) is sa.LargeBinary:  # the dialect would wrap bytes that the driver takes as they are
         return None
+    if isinstance(column.type, Digest) and not column.nullable:
+        return bytes.fromhex  # as the type does, without two calls around it
     processor: Callable[[Any], Any] | None = column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
     return processor
 

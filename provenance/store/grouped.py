@@ -1,8 +1,9 @@
 """Group commit: entries of many threads in one transaction, since what an append costs is the flush at its end.
 
-A thread puts its entry down and gets a future; one writer takes all that lies there, writes it in one transaction, and tells
-each its id. While that transaction is flushed the next group gathers, so groups grow with load by themselves. Whoever was just
-answered often has more to say: the writer gives as many as there were a moment to come back, else two half groups take turns.
+A thread puts its entry down and gets an answer to wait for; one writer takes all that lies there, writes it in one
+transaction, and tells each its id. While that transaction is flushed the next group gathers, so groups grow with load by
+themselves. Whoever was just answered often has more to say: the writer gives as many as there were a moment to come back,
+else two half groups take turns.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -33,6 +33,58 @@ ENTRY = [trail_entry.c[name] for name in ("id", "at", "kind", "asset_id", "body"
 PAYLOAD = [trail_payload.c[name] for name in ("entry_id", "salt", "payload")]
 PENDING = [trail_pending.c.entry_id]
 
+# PostgreSQL takes a group in one statement, a third of the CPU of three COPYs and one journey instead of seven
+_AT_ONCE = """
+WITH line AS (
+  SELECT nextval(pg_get_serial_sequence('trail_entry', 'id')) AS id, given.*
+  FROM unnest(%b::timestamptz[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::bytea[], %b::bytea[])
+    WITH ORDINALITY AS given (at, kind, asset_id, body, digest, salt, payload, place)
+), entries AS (
+  INSERT INTO trail_entry (id, at, kind, asset_id, body, digest) SELECT id, at, kind, asset_id, body, digest FROM line
+), payloads AS (
+  INSERT INTO trail_payload (entry_id, salt, payload) SELECT id, salt, payload FROM line
+), pending AS (
+  INSERT INTO trail_pending (entry_id) SELECT id FROM line
+)
+SELECT id FROM line ORDER BY place
+"""
+
+
+class Answer:
+    """The id of an entry, once that is on disk. No more than a lock: dozens wait at once, and a `Future` costs ten times that."""
+
+    __slots__ = ("_error", "_id", "_wait")
+
+    def __init__(self) -> None:
+        self._wait = threading.Lock()
+        self._wait.acquire()
+        self._id = 0
+        self._error: Exception | None = None
+
+    def result(self, timeout_s: float = -1.0) -> int:
+        """Wait for the id, for ever if no time is given.
+
+        Raises:
+            UnavailableError: not within the time; the entry is still in line.
+            Exception: what kept the entry from the disk.
+        """
+        if not self._wait.acquire(timeout=timeout_s):
+            raise UnavailableError("the trail's writer")
+        self._wait.release()
+        if self._error is not None:
+            raise self._error
+        return self._id
+
+    def give(self, entry_id: int) -> None:
+        """For the writer, once."""
+        self._id = entry_id
+        self._wait.release()
+
+    def fail(self, error: Exception) -> None:
+        """For the writer, once."""
+        self._error = error
+        self._wait.release()
+
 
 class _Waiting(NamedTuple):
     at: datetime
@@ -42,7 +94,7 @@ class _Waiting(NamedTuple):
     digest: str
     salt: bytes
     payload: bytes
-    answer: Future[int]
+    answer: Answer
 
 
 class Grouped:
@@ -60,8 +112,8 @@ class Grouped:
         self._writer = threading.Thread(target=self._run, name="trail-writer", daemon=True)
         self._writer.start()
 
-    def append(self, kind: str, asset_id: str | None, payload: Mapping[str, Any], *, at: datetime) -> Future[int]:
-        """Put an entry in line; the future gives its id once it is on disk, or the error that kept it from there.
+    def append(self, kind: str, asset_id: str | None, payload: Mapping[str, Any], *, at: datetime) -> Answer:
+        """Put an entry in line; the answer is its id once it is on disk, or the error that kept it from there.
 
         Raises:
             ValueError: no such kind; the payload is no JSON; a naive instant.
@@ -69,7 +121,7 @@ class Grouped:
         """
         at, known, salt, data = utc(at), Kind(kind), self._salt(), canonical(payload)
         leaf = body(known, asset_id, payload_digest(salt, data), at)
-        waiting = _Waiting(at, known.value, asset_id, leaf, leaf_digest(leaf), salt, data, Future())
+        waiting = _Waiting(at, known.value, asset_id, leaf, leaf_digest(leaf), salt, data, Answer())
         with self._something:
             if self._closed or len(self._line) >= _FULL:
                 raise UnavailableError("the trail's writer")
@@ -100,11 +152,11 @@ class Grouped:
                     ids = _write(connection, group)
             except Exception as error:  # noqa: BLE001 - it belongs to those who wait
                 for one in group:
-                    one.answer.set_exception(error)
+                    one.answer.fail(error)
             else:
                 took = time.monotonic() - start
                 for one, entry_id in zip(group, ids, strict=True):
-                    one.answer.set_result(entry_id)
+                    one.answer.give(entry_id)
 
     def _next(self, patience_s: float) -> list[_Waiting]:
         with self._something:
@@ -117,6 +169,12 @@ class Grouped:
 
 def _write(connection: Connection, group: list[_Waiting]) -> list[int]:
     """Insert a group and return the ids in its order."""
+    if connection.dialect.name == "postgresql":
+        columns = zip(
+            *((one.at, one.kind, one.asset_id, one.body, bytes.fromhex(one.digest), one.salt, one.payload) for one in group),
+            strict=True,
+        )
+        return bulk.returned(connection, _AT_ONCE, [list(column) for column in columns])
     ids = bulk.reserve(connection, trail_entry, len(group))
     numbered = list(zip(ids, group, strict=True))
     bulk.put(connection, ENTRY, [(i, one.at, one.kind, one.asset_id, one.body, one.digest) for i, one in numbered])

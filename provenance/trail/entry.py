@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from json.encoder import encode_basestring
 from typing import Any
 
 from provenance.errors import MalformedError
@@ -85,7 +86,7 @@ def payload_digest(salt: bytes, payload: bytes) -> str:
 def body(kind: Kind, asset_id: str | None, payload_sha256: str, at: datetime) -> bytes:
     """Return the bytes that an entry is in the log."""
     instant = utc(at).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-    asset = "null" if asset_id is None else _encode(asset_id)
+    asset = "null" if asset_id is None else encode_basestring(asset_id)
     # what `canonical` would write, put together by hand: this is the road of every entry
     return f'{{"asset":{asset},"at":"{instant}","kind":"{kind.value}","payload_digest":"{payload_sha256}"}}'.encode()
 
