@@ -1,12 +1,13 @@
-"""What taking in an archive costs: `python -m tests.bench.imports [--files 10000] [--duplicates 500] [--marks]`.
+"""What taking in an archive costs: `python -m tests.bench.imports [--files 10000] [--duplicates 500] [--marks] [--folder PATH]`.
 
 Small signed pictures are made, `colophon import` is started on them, killed with SIGKILL when a third is through, and started
-again. Rates are wall time; the CPU seconds are those of the whole second run, its workers included.
+again. Rates are wall time; CPU seconds are those of all runs, workers included. In a folder of its own it can be taken up again.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,7 +29,9 @@ from provenance import sdk
 from provenance.claim import captured
 from provenance.store import Objects, Registry, connect
 
+Row = tuple[str, str, str]
 COLOPHON = [sys.executable, "-W", "ignore", "-m", "api.cli"]
+_PER_MB = 1 << 20 if sys.platform == "darwin" else 1 << 10  # what the system counts memory in
 PARENT = {"title": "parent", "relationship": "parentOf", "label": "parent"}
 
 
@@ -37,18 +40,31 @@ def main() -> None:
     asked.add_argument("--files", type=int, default=10_000)
     asked.add_argument("--duplicates", type=int, default=500)
     asked.add_argument("--marks", action="store_true", help="look for marks in the pixels too")
+    asked.add_argument("--folder", type=Path, help="keep archive and home there, and go on with what is there")
+    asked.add_argument("--write", action="store_true", help="put the table into provenance/README.md")
     options = asked.parse_args()
-    print("| What | Figure | |\n|---|---|---|")
-    with tempfile.TemporaryDirectory(prefix="colophon-import-") as folder:
-        for what, figure, note in rows(Path(folder), options.files, options.duplicates, options.marks):
-            print(f"| {what} | {figure} | {note} |", flush=True)
+    with tempfile.TemporaryDirectory(prefix="colophon-import-") as passing:
+        text = table(rows(options.folder or Path(passing), options.files, options.duplicates, options.marks))
+    if options.write:
+        from tests.bench.__main__ import ROOT, put
+
+        put(ROOT / "provenance" / "README.md", "imports", text)
 
 
-def rows(folder: Path, files: int, duplicates: int, marks: bool) -> Iterator[tuple[str, str, str]]:
+def table(measured: Iterable[Row]) -> str:
+    """The rows as a table; each is printed as soon as it is known."""
+    lines = []
+    for line in itertools.chain(["| What | Figure | |", "|---|---|---|"], (f"| {' | '.join(row)} |" for row in measured)):
+        lines.append(line)
+        print(line, flush=True)
+    return "\n".join(lines)
+
+
+def rows(folder: Path, files: int, duplicates: int, marks: bool) -> Iterator[Row]:
     """The rows of a table, as they are measured."""
     start = time.monotonic()
     make(folder / "archive", folder / "elsewhere", files, duplicates)
-    yield "files made", f"{files:,}", f"{duplicates:,} of them copies, every tenth an edit; {time.monotonic() - start:.0f} s"
+    yield "files", f"{files:,}", f"{duplicates:,} of them copies, every tenth an edit; made in {time.monotonic() - start:.0f} s"
     home, extra = folder / "home", [] if marks else ["--no-marks"]
     command = [*COLOPHON, "import", str(folder / "archive"), "--json", *extra]
     environment = os.environ | {"COLOPHON_HOME": str(home), "COLOPHON_TSA": "none"}
@@ -64,7 +80,11 @@ def rows(folder: Path, files: int, duplicates: int, marks: bool) -> Iterator[tup
         f"{totals['new']:,}",
         f"known already {totals['known']:,}, failed {totals['failed']:,}; exit {done.returncode}",
     )
-    yield "rate of the second run", f"{totals['new'] / taken:,.0f} files/s", f"{taken:.0f} s; both runs {cpu:.0f} s CPU"
+    yield (
+        "rate of the second run",
+        f"{(files - before) / taken:,.0f} files/s",
+        f"{taken:.0f} s; both runs {cpu:.0f} s CPU; largest process {used.ru_maxrss // _PER_MB:,} MB",
+    )
     yield "assets registered", f"{assets(home):,}", f"{files - duplicates:,} different files"
     start = time.monotonic()
     subprocess.run(command, env=environment, capture_output=True, check=False)
@@ -98,26 +118,30 @@ def assets(home: Path) -> int:
 def make(folder: Path, elsewhere: Path, files: int, duplicates: int) -> None:
     """Signed pictures of 64 × 48: every tenth is an edit of the one before, the last are copies of the first."""
     signer = init_development(elsewhere, now=datetime.now(UTC)).signer()
-    rng = np.random.default_rng(3)
     plain = elsewhere / "plain.jpg"
     places = [folder / f"{n // 1000:03d}" / f"{n:05d}.jpg" for n in range(files)]
     for n, place in enumerate(places):
+        if place.exists():
+            continue
         place.parent.mkdir(parents=True, exist_ok=True)
         if n >= files - duplicates:
             shutil.copy(places[n - (files - duplicates)], place)
             continue
-        Image.fromarray(rng.integers(0, 255, (48, 64, 3)).astype(np.uint8)).save(plain, quality=90)
+        Image.fromarray(np.random.default_rng([3, n]).integers(0, 255, (48, 64, 3)).astype(np.uint8)).save(plain, quality=90)
         definition = captured(title=place.name, source_type="digitalCapture", at=datetime.now(UTC), binding=None, thumbnail=False)
         edit = n % 10 == 9
         if edit:
             opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["parent"]}}
             definition["assertions"][-1]["data"]["actions"] = [opened]
-        with plain.open("rb") as source, place.open("x+b") as out, places[max(n - 1, 0)].open("rb") as parent:
+        made = plain.with_name("made.jpg")
+        made.unlink(missing_ok=True)
+        with plain.open("rb") as source, made.open("x+b") as out, (places[n - 1] if n else plain).open("rb") as parent:
             sdk.sign(
                 definition, source, out, "image/jpeg",
                 algorithm=signer.alg, chain_pem=signer.certificate_pem, callback=signer.sign, tsa_url=None, resources={},
                 ingredients=[(PARENT, "image/jpeg", parent)] if edit else (),
             )  # fmt: skip
+        made.replace(place)
 
 
 if __name__ == "__main__":
