@@ -63,12 +63,12 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._done: dict[str, tuple[int, int]] = {}
+        self._done: dict[str, tuple[int, int, str]] = {}
         if path.exists():
             for line in path.read_bytes().split(b"\n"):
                 try:
-                    name, size, modified = json.loads(line)
-                    self._done[str(name)] = (int(size), int(modified))
+                    name, size, modified, result = json.loads(line)
+                    self._done[str(name)] = (int(size), int(modified), str(result))
                 except (ValueError, TypeError):
                     continue
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,13 +76,16 @@ class Journal:
         if path.stat().st_size:
             self._file.write(b"\n")  # behind a torn line
 
-    def done(self, path: Path) -> bool:
-        """Whether the file was dealt with as it is now."""
-        return self._done.get(str(path)) == _state(path)
+    def done(self, path: Path) -> str | None:
+        """What is to be said of a file that was dealt with as it is now: known | unsigned; None: look at it."""
+        *state, result = self._done.get(str(path), (0, 0, FAILED))
+        if result == FAILED or tuple(state) != _state(path):
+            return None
+        return UNSIGNED if result == UNSIGNED else KNOWN
 
-    def add(self, path: Path) -> None:
-        size, modified = _state(path)
-        self._file.write(json.dumps([str(path), size, modified]).encode() + b"\n")
+    def add(self, taken: Taken) -> None:
+        """Note what became of a file; one that failed is looked at again the next time."""
+        self._file.write(json.dumps([str(taken.path), *_state(taken.path), taken.result]).encode() + b"\n")
         self._file.flush()
 
     def close(self) -> None:
@@ -121,8 +124,8 @@ def bring_in(
     """
     waiting: deque[tuple[Path, Pending[Looked]]] = deque()
     for path in paths:
-        if journal is not None and journal.done(path):
-            yield Taken(path, KNOWN)
+        if journal is not None and (before := journal.done(path)):
+            yield Taken(path, before)
             continue
         waiting.append((path, desk.workers.start(look, str(path))))
         if len(waiting) >= _AHEAD:
@@ -165,7 +168,7 @@ def _next(
             raise
         taken = Taken(path, FAILED, why=str(getattr(error, "why", error)))
     if journal is not None:
-        journal.add(path)
+        journal.add(taken)
     return taken
 
 

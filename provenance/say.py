@@ -254,14 +254,15 @@ def _ancestors(history: Sequence[HistoryStep]) -> Iterator[tuple[str, str]]:
     for step in history[1:]:
         if step.faults:
             yield "history.fault", f"An earlier step ({step.manifest_id}) fails now: {', '.join(step.faults)}."
-        elif _serious(step.ingest_faults):
+        elif serious(step.ingest_faults):
             yield (
                 "history.ingest",
-                f"An earlier step ({step.manifest_id}) failed when it was taken in: {', '.join(_serious(step.ingest_faults))}.",
+                f"An earlier step ({step.manifest_id}) failed when it was taken in: {', '.join(serious(step.ingest_faults))}.",
             )
 
 
-def _serious(codes: Sequence[str]) -> tuple[str, ...]:
+def serious(codes: Sequence[str]) -> tuple[str, ...]:
+    """What a taker's record of an ingredient tells a reader: whom its tool trusted then is not among it."""
     return tuple(c for c in codes if c != "signingCredential.untrusted")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from api.cli.terminal import Cell, Row, status_style
 from api.cli.words import chance, clock, count, moment, percent, place, places, sentence, short
+from provenance.say import serious
 from provenance.verdict import (
     Change,
     CredentialFacts,
@@ -117,8 +118,8 @@ def history(steps: tuple[HistoryStep, ...]) -> Iterator[Row]:
         told = f"{who}, {step.trust}{when}"
         if step.faults:
             told += f"; faults: {', '.join(step.faults)}"
-        if step.ingest_faults:
-            told += f"; faults noted when it was taken in: {', '.join(step.ingest_faults)}"
+        if noted := serious(step.ingest_faults):
+            told += f"; faults noted when it was taken in: {', '.join(noted)}"
         yield Row(step.action, told, "bad" if step.faults else "")
 
 

@@ -143,10 +143,12 @@ def _node(node: Node, again: bool) -> str:
 
 
 def _faults(node: Node) -> Iterator[str]:
+    from provenance.say import serious
+
     if node.faults:
         yield f"now: {', '.join(node.faults)}"
-    if node.ingest_faults:
-        yield f"when it was taken in: {', '.join(node.ingest_faults)}"
+    if noted := serious(node.ingest_faults):
+        yield f"when it was taken in: {', '.join(noted)}"
 
 
 def _print(terminal: Terminal, found: Difference, output: Path | None) -> None:
@@ -164,7 +166,8 @@ def _print(terminal: Terminal, found: Difference, output: Path | None) -> None:
         score = f" ({percent(found.score)})" if found.score is not None else ""
         rows.append(Row("content", _CONTENT.get(found.agreement, found.agreement) + score))
     rows += [Row("where", ", ".join(dict.fromkeys(place(change) for change in found.changes)))] if found.changes else []
-    rows += [Row("picture", str(output))] if output is not None and found.picture is not None else []
+    if output is not None:
+        rows.append(Row("picture", str(output) if found.picture is not None else "none written: no place differs"))
     terminal.rows(rows)
     if found.metadata:
         terminal.line()

@@ -92,14 +92,15 @@ def _print(terminal: Terminal, record: AssetRecord, entries: tuple[TrailEntry, .
         ]
     )
     terminal.line()
-    terminal.table(("entry", "when", "what", "asset", "digest"), [_row(entry) for entry in entries])
+    terminal.table(("entry", "number", "when", "what", "asset", "digest"), [_row(entry) for entry in entries])
 
 
 def _row(entry: TrailEntry) -> tuple[Cell, ...]:
     return (
         Cell(str(entry.id)),
+        Cell("waits" if entry.seq is None else str(entry.seq)),  # in the log; as proofs and bundles count
         Cell(moment(entry.at)),
-        Cell(entry.kind, "strong"),
+        Cell(entry.kind if entry.payload is not None else f"{entry.kind}, since erased", "strong"),
         Cell(short(entry.asset_id or "–")),
         Cell(short(entry.digest)),
     )
