@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from provenance import actions, hearing, tasks, viewing
-from provenance.capture import AUTO, NONE, Carrier, Signed, SignRequest, carry, finish, placing, signable
+from provenance.carrying import AUTO, NONE, Carrier, Wanted, carry
 from provenance.claim import Input, edited, further
 from provenance.credential import Credential, Remote, SoftBinding, Unreadable
 from provenance.desk import Studio
 from provenance.errors import InputError
+from provenance.finishing import Draft, Signed, finish, placing, signable
 from provenance.inferring import inferred
 from provenance.looking import carried
 from provenance.store.records import Kin
@@ -80,15 +81,9 @@ def edit(request: EditRequest, studio: Studio, *, at: datetime) -> Signed:
             components=placed,
             assertions=(*(further(bound) for bound in carrier.also), *request.assertions),
         )
-        return finish(
-            carrier,
+        draft = Draft(
             definition,
-            scratch,
-            studio,
-            destination=request.destination,
             action="rendition" if actions.makes_rendition(request.actions) and not placed else "edited",
-            register=request.register,
-            at=at,
             summary={
                 "actions": list(request.actions),
                 "parent": parent_credential.active if parent_credential else None,
@@ -98,6 +93,7 @@ def edit(request: EditRequest, studio: Studio, *, at: datetime) -> Signed:
             parent_asset_id=_registered(parent_credential, studio),
             kin=_by_their_marks([(parent, parent_credential), *components], studio),
         )
+        return finish(carrier, draft, scratch, studio, destination=request.destination, register=request.register, at=at)
 
 
 def _check_actions(request: EditRequest) -> None:
@@ -130,13 +126,8 @@ def _carrier(request: EditRequest, media_type: str, parent: Credential | None, s
         small = hearing.hear if media_type in SOUNDS else viewing.view_film if media_type in FILMS else tasks.view
         view = studio.desk.workers.run(small, str(request.edited))
         return Carrier(request.edited, media_type, kept, False, view, also=_also(kept, parent))
-    ask = SignRequest(
-        request.edited,
-        request.destination,
-        mark=NONE if kept is not None else request.mark,
-        redact=request.redact,
-    )
-    carrier = carry(ask, media_type, scratch, studio)
+    wanted = Wanted(NONE if kept is not None else request.mark, request.redact)
+    carrier = carry(request.edited, media_type, wanted, scratch, studio)
     return carrier if kept is None else replace(carrier, binding=kept, also=_also(kept, parent))
 
 

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from provenance.capture import Signed, placing
 from provenance.desk import Studio
+from provenance.finishing import Signed, placing
 from provenance.trail.receipt import assertion
 from provenance.updating import signed_source, write_updated
 

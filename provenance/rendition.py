@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from provenance import actions, tasks
-from provenance.capture import Carrier, Signed, finish, placing, signable
+from provenance.carrying import Carrier
 from provenance.claim import PARENT, edited
 from provenance.credential import Credential, SoftBinding
 from provenance.desk import Studio
 from provenance.errors import AlreadySignedError, BudgetError, InputError, NotFoundError
+from provenance.finishing import Draft, Signed, finish, placing, signable
 from provenance.looking import Facts, look, read_mark
 from provenance.status import Content
 from provenance.store.registry import AssetRecord
@@ -83,29 +84,23 @@ def rendition(request: RenditionRequest, studio: Studio, *, at: datetime) -> Ren
         agreement, fit = _compared(request.source, parent, facts, studio)
         kept = _kept(facts, credential)
         view = workers.run(tasks.view, str(request.source)) if media_type in MARKABLE else None
-        signed = finish(
-            Carrier(request.source, media_type, kept, False, view),
-            {
-                **edited(
-                    title=request.title or request.source.name,
-                    names=request.actions,
-                    at=at,
-                    binding=kept,
-                    renewed=False,
-                    thumbnail=view is not None,
-                ),
-                "ingredients": [_ingredient(parent, credential)],
-            },
-            scratch,
-            studio,
-            destination=request.destination,
-            action="rendition",
-            register=True,
+        definition = edited(
+            title=request.title or request.source.name,
+            names=request.actions,
             at=at,
+            binding=kept,
+            renewed=False,
+            thumbnail=view is not None,
+        )
+        draft = Draft(
+            {**definition, "ingredients": [_ingredient(parent, credential)]},
+            action="rendition",
             summary={"actions": list(request.actions), "parent": parent.manifest_id},
             resources={_STORE: store},
             parent_asset_id=parent.asset_id,
         )
+        carrier = Carrier(request.source, media_type, kept, False, view)
+        signed = finish(carrier, draft, scratch, studio, destination=request.destination, register=True, at=at)
     looked = facts is not None and bool(credential.manifest.bindings)
     return Rendition(signed, ("kept" if kept else "lost") if looked else "none", agreement, fit)
 

@@ -24,10 +24,10 @@ from keys import tsa_client
 from keys.errors import TimeStampError
 from keys.timestamp import TimeState, check_token, message_assertion
 from provenance import appraisal, tasks
-from provenance.capture import Signed, placing
 from provenance.credential import Credential, Manifest
 from provenance.desk import Desk, Studio
 from provenance.errors import InputError, StoreError, UnavailableError
+from provenance.finishing import Signed, placing
 from provenance.store.records import AssetRecord, StampDue
 from provenance.updating import signed_source, write_updated
 from provenance.verdict import iso

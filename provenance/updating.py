@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from provenance import tasks
-from provenance.capture import Carrier, Signed, finish, signable
+from provenance.carrying import Carrier
 from provenance.claim import updated
 from provenance.credential import Credential
 from provenance.desk import Studio
 from provenance.errors import InputError
+from provenance.finishing import Draft, Signed, finish, signable
 from provenance.store.records import AssetRecord
 from watermark.media import MARKABLE
 
@@ -58,23 +59,19 @@ def write_updated(
     """Sign the update over the file; its asset becomes the parent.
 
     Args:
-        scratch: Where it grows (`capture.placing`).
+        scratch: Where it grows (`finishing.placing`).
         stamp: Whether it holds a time stamp for the manifest before it.
     Raises:
-        OutputError, SigningError, StoreError: as `capture.sign`.
+        OutputError, SigningError, StoreError: as `finishing.finish`.
     """
     view = studio.desk.workers.run(tasks.view, str(source.path)) if source.media_type in MARKABLE else None
-    return finish(
-        Carrier(source.path, source.media_type, None, False, view),
+    draft = Draft(
         updated(title=source.credential.manifest.title or source.path.name, assertions=tuple(assertions)),
-        scratch,
-        studio,
-        destination=destination,
         action="registered",
-        register=register,
-        at=at,
         summary=summary,
         parent_asset_id=source.record.asset_id if source.record else None,
         update=True,
         stamp=stamp,
     )
+    carrier = Carrier(source.path, source.media_type, None, False, view)
+    return finish(carrier, draft, scratch, studio, destination=destination, register=register, at=at)

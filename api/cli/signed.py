@@ -9,7 +9,7 @@ from api.cli.terminal import Cell, Row, Terminal
 from api.cli.words import moment
 
 if TYPE_CHECKING:
-    from provenance.capture import Signed
+    from provenance.finishing import Signed
 
 _UNSTAMPED = {
     "queued": "time stamp queued",

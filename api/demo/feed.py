@@ -16,8 +16,10 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 from api.demo.cast import Cast
 from api.demo.pictures import upright
 from api.wiring import House
-from provenance.capture import NONE, Signed, SignRequest, sign
+from provenance.capture import SignRequest, sign
+from provenance.carrying import NONE
 from provenance.edit import EditRequest, edit
+from provenance.finishing import Signed
 
 COUNT = 30
 _SIDE = 800

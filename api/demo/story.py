@@ -26,7 +26,8 @@ from api.demo.pictures import (
     with_copied_mark,
 )
 from api.wiring import House
-from provenance.capture import Signed, SignRequest, sign
+from provenance.capture import SignRequest, sign
+from provenance.finishing import Signed
 from provenance.verdict import Status
 from provenance.verify import Pictures, Verification, verify
 

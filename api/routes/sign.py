@@ -24,9 +24,10 @@ from api.routes.assets import file_response
 from api.routes.common import API, errors, house, json_response, outbox, turns
 from api.wiring import House
 from provenance.actions import SOURCE_TYPES
-from provenance.capture import Signed, SignRequest, sign
+from provenance.capture import SignRequest, sign
 from provenance.declared import Consent
 from provenance.declared import consent as consent_record
+from provenance.finishing import Signed
 from provenance.verdict import iso
 
 router = APIRouter()

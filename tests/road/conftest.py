@@ -11,7 +11,8 @@ from PIL import Image
 
 from api.settings import Settings
 from api.wiring import House, open_house
-from provenance.capture import Signed, SignRequest, sign
+from provenance.capture import SignRequest, sign
+from provenance.finishing import Signed
 
 MEDIA = Path(__file__).resolve().parents[2] / "api" / "demo" / "media"
 

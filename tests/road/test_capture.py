@@ -18,9 +18,10 @@ from PIL import Image
 from api.wiring import House
 from keys.errors import KeysError
 from provenance import sdk, tasks
-from provenance.capture import Signed, SignRequest, sign
+from provenance.capture import SignRequest, sign
 from provenance.credential import Credential, SoftBinding
 from provenance.errors import AlreadySignedError, InputError, OutputError, SigningError, UnsupportedMediaError
+from provenance.finishing import Signed
 from provenance.verdict import Status
 from watermark import media
 from watermark.errors import CarrierTooSmallError

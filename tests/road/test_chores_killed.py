@@ -24,9 +24,10 @@ from sqlalchemy import Engine, select
 from keys import tsa
 from keys.keystore import Keystore, init_development
 from provenance import sdk
-from provenance.capture import Signed, SignRequest, sign
+from provenance.capture import SignRequest, sign
 from provenance.desk import Desk, Studio
 from provenance.fetch import Client
+from provenance.finishing import Signed
 from provenance.outbox import deliver, parse_targets, status_changed
 from provenance.stamping import stamp_queue
 from provenance.store import Objects, Registry, connect

@@ -20,9 +20,10 @@ from keys.errors import SigningRefusedError
 from keys.signers.file import write_key
 from keys.trust import ListKind, TrustList
 from provenance import declared
-from provenance.capture import Signed, SignRequest, sign
+from provenance.capture import SignRequest, sign
 from provenance.credential import Credential, Manifest
 from provenance.errors import InputError
+from provenance.finishing import Signed
 from provenance.sdk import read
 from provenance.verdict import Declared, Signature, Status, Trust, Verdict
 from provenance.verify import verify

@@ -20,10 +20,11 @@ from api import chores
 from api.settings import Settings
 from api.wiring import House, open_house
 from keys.certificate import fingerprint
-from provenance.capture import Signed, SignRequest, sign
+from provenance.capture import SignRequest, sign
 from provenance.edit import EditRequest, edit
 from provenance.feed import public_status
 from provenance.fetch import Client
+from provenance.finishing import Signed
 from provenance.outbox import RETRIES, deliver, headers, parse_targets
 from provenance.stamping import stamp_file
 from provenance.store.pending import Message

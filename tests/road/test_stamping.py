@@ -20,8 +20,9 @@ from keys import tsa
 from keys.authority import new_tsa, new_tsa_root
 from keys.tsa import TimeStampAuthority
 from provenance import stamping
-from provenance.capture import Signed, SignRequest, sign
+from provenance.capture import SignRequest, sign
 from provenance.errors import InputError, OutputError, SigningError, UnavailableError
+from provenance.finishing import Signed
 from provenance.stamping import StampState, queued, stamp_file, stamp_queue
 from provenance.verdict import Status, Verdict
 from provenance.verify import verify

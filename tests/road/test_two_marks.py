@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from api.wiring import House
-from provenance.capture import Signed, SignRequest, sign
+from provenance.capture import SignRequest, sign
 from provenance.edit import EditRequest, edit
 from provenance.find import find
+from provenance.finishing import Signed
 from provenance.verdict import Status, Verdict
 from provenance.verify import verify
 from watermark.payload import PUBLIC_KEY

@@ -14,11 +14,12 @@ from PIL import Image, ImageDraw
 
 from api.wiring import House
 from provenance import tasks
-from provenance.capture import Signed, SignRequest, sign
+from provenance.capture import SignRequest, sign
 from provenance.edit import EditRequest, edit
 from provenance.errors import BudgetError, InputError
 from provenance.feed import public_status
 from provenance.find import find
+from provenance.finishing import Signed
 from provenance.isolation import Budget, Workers
 from provenance.store.registry import Binding, Registration
 from provenance.verdict import Status, Verdict

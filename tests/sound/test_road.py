@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from api.settings import Settings
 from api.wiring import House, open_house
-from provenance.capture import Signed, SignRequest, sign
+from provenance.capture import SignRequest, sign
 from provenance.edit import EditRequest, edit
 from provenance.errors import DamagedMediaError, InputError, UnsupportedMediaError
 from provenance.find import find
+from provenance.finishing import Signed
 from provenance.verdict import Status, Verdict
 from provenance.verify import verify
 from tests.sound.conftest import music

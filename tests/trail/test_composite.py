@@ -18,9 +18,10 @@ from PIL import Image
 from api import receipts
 from api.settings import Settings
 from api.wiring import House, open_house
-from provenance.capture import Signed, SignRequest, sign
+from provenance.capture import SignRequest, sign
 from provenance.edit import EditRequest, edit
 from provenance.errors import InputError, NotFoundError
+from provenance.finishing import Signed
 from provenance.lineage import lineage
 from provenance.receipting import receipted
 from provenance.trail import receipt

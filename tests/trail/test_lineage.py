@@ -15,10 +15,11 @@ from PIL import Image
 
 from api.settings import Settings
 from api.wiring import House, open_house
-from provenance.capture import Signed, SignRequest, sign
+from provenance.capture import SignRequest, sign
 from provenance.difference import difference
 from provenance.edit import EditRequest, edit
 from provenance.errors import NotFoundError
+from provenance.finishing import Signed
 from provenance.importing import Journal, Taken, bring_in, count, files_in
 from provenance.lineage import Edge, Lineage, Node, lineage
 from provenance.store import Registry

@@ -14,9 +14,10 @@ import pytest
 
 from api.settings import Settings
 from api.wiring import House, open_house
-from provenance.capture import Signed, SignRequest, sign
+from provenance.capture import SignRequest, sign
 from provenance.errors import AlreadySignedError, InputError, SigningError, UnsupportedMediaError
 from provenance.find import find
+from provenance.finishing import Signed
 from provenance.verdict import Status, Verdict
 from provenance.verify import verify
 from tests.video.conftest import write_film

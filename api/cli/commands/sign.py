@@ -14,8 +14,8 @@ from api.cli.options import FOLDER, PATH, Known, declare, now, require_file, sou
 from api.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from provenance.capture import Signed
     from provenance.declared import Consent
+    from provenance.finishing import Signed
 
 
 @declare(

@@ -15,7 +15,7 @@ from api.cli.words import count, moment, short
 
 if TYPE_CHECKING:
     from api.wiring import House
-    from provenance.capture import Signed
+    from provenance.finishing import Signed
     from provenance.stamping import Outcome
 
 DONE, LEFT = 0, 4
