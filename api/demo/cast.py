@@ -1,4 +1,4 @@
-"""Who plays: the photos and the recording in `media/`. Their sources and licences stand in `media/README.md`."""
+"""Who plays: the photos, the recording and the film in `media/`. Their sources and licences stand in `media/README.md`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from api.demo.sounds import Words
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """The photos and the recording of the story.
+    """The photos, the recording and the film of the story.
 
     Attributes:
         still: Signed and marked, then sent through a platform.
@@ -23,6 +23,8 @@ class Cast:
         bystander: A photo that nobody ever signed.
         speech: A recording that is signed and marked, sent as a voice note, and then says its words in another order.
         words: Which of them.
+        film: Signed and marked, uploaded, and then uploaded with another scene in it.
+        replaced: Where that lies, in seconds.
     """
 
     still: Path
@@ -33,6 +35,8 @@ class Cast:
     bystander: Path
     speech: Path
     words: Words
+    film: Path
+    replaced: tuple[float, float]
 
 
 @contextmanager
@@ -53,4 +57,6 @@ def bundled() -> Iterator[Cast]:
             bystander=file("larch.jpg"),
             speech=file("inaugural.flac"),
             words=Words(over=3.2, taken=8.0, seconds=2.6),
+            film=file("meadow.mp4"),
+            replaced=(1.6, 4.1),
         )

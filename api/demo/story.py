@@ -1,4 +1,4 @@
-"""The story, step by step: what is done to photos and a recording, and what `verify` says of it then.
+"""The story, step by step: what is done to photos, a recording and a film, and what `verify` says of it then.
 
 Nothing here decides what a step shows: each status, sentence and picture is what verification returned. A step only
 knows which statuses the story expects, so that a run in which the house does not do its work ends as a failure.
@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
-from api.demo import sounds
+from api.demo import films, sounds
 from api.demo.cast import Cast
 from api.demo.pictures import (
     AMPLIFIED,
@@ -112,6 +113,7 @@ def tell(house: House, cast: Cast, folder: Path, *, clock: Callable[[], datetime
     yield look("a mark copied onto it", done, copied, Status.CONFLICT)
 
     yield from _heard(house, cast, folder, clock)
+    yield from _seen(house, cast, folder, clock)
 
 
 def _heard(house: House, cast: Cast, folder: Path, clock: Callable[[], datetime]) -> Iterator[Step]:
@@ -134,6 +136,28 @@ def _heard(house: House, cast: Cast, folder: Path, clock: Callable[[], datetime]
     sounds.send_voice_note(sounds.with_other_words(speech, rate, cast.words), rate, reordered)
     done = "Words from its end were put over words from its middle, in the speaker's own voice, and it was sent again."
     yield listen("its words in another order", done, reordered, Status.ALTERED)
+
+
+def _seen(house: House, cast: Cast, folder: Path, clock: Callable[[], datetime]) -> Iterator[Step]:
+    """The same with a film: a platform's copy that leads back, and one into which another scene was cut."""
+
+    def watch(title: str, done: str, file: Path, expected: Status) -> Step:
+        found = verify(file, house.desk, at=clock())
+        legend = "the film; under it, in green, where the mark runs" + ("; framed: changed" if found.verdict.changes else "")
+        return Step(title, done, file, found, frozenset({expected}), (Figure(legend, films.timeline(file, found.verdict)),))
+
+    signed = sign(SignRequest(source=cast.film, destination=folder / "film.mp4"), house.studio(), at=clock())
+    uploaded = folder / "film-shared.mp4"
+    films.send_to_platform(signed.path, uploaded)
+    again = f"H.264 at CRF {films.CRF}, AAC at {films.KBPS} kbit/s"
+    done = f"A film, marked in picture and sound and signed, was uploaded: {again}, no metadata."
+    yield watch("a film on a platform", done, uploaded, Status.RECOVERED)
+
+    cut_in = folder / "other-scene.mp4"
+    start, end = cast.replaced
+    films.send_to_platform(signed.path, cut_in, films.Scene(start, end, np.asarray(upright(cast.bystander.read_bytes()))))
+    done = f"Another scene was put over {end - start:g} seconds of it, the sound was left, and it was uploaded again."
+    yield watch("another scene cut in", done, cut_in, Status.ALTERED)
 
 
 def _before_and_after(before: Image.Image, after: Image.Image) -> tuple[Figure, ...]:

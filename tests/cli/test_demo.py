@@ -40,13 +40,16 @@ def test_the_story_ends_as_it_says(colophon: Colophon, tmp_path: Path) -> None:
     assert [step["status"] for step in document["steps"]] == [
         *("trusted", "recovered", "altered", "none", "conflict"),
         *("recovered", "altered"),
+        *("recovered", "altered"),
     ]
     assert document["steps"][2]["verdict"]["changes"]
     assert all(change["start_s"] is not None for change in document["steps"][6]["verdict"]["changes"])
+    (scene,) = document["steps"][8]["verdict"]["changes"]
+    assert (scene["start_s"], scene["end_s"]) == (pytest.approx(1.6, abs=0.6), pytest.approx(4.1, abs=0.6))
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
     page = (tmp_path / "index.html").read_text("utf-8")
     words, pictures_inside = re.subn(r"data:image/jpeg;base64,[A-Za-z0-9+/=]+", "", page)
-    assert pictures_inside >= 11
+    assert pictures_inside >= 13
     assert "http" not in words.replace("http://127.0.0.1:8000/", "")
 
 
