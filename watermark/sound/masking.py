@@ -14,6 +14,8 @@ _LEAST, _MOST = 0.3, 2.5
 _AT_REST, _USUAL = 0.3, 1.1
 """Nepers: what is added to the fluctuation of a steady tone, and the sum for ordinary speech and music."""
 _FLUCTUATION = 1.5
+_CALM = 0.9
+"""Below this a sound is a steady tone more than it fluctuates: there the strength falls faster, by one more power."""
 _CALMEST, _WILDEST = 0.25, 3.0
 _TILT = np.linspace(1.3, 0.6, BANDS, dtype=np.float32)
 """Codecs of low rate keep the lower bands: there the mark is worth more."""
@@ -30,4 +32,5 @@ def allowance(band_energies: Real) -> Real:
     masker = sum(share * padded[:, place : place + BANDS] for place, share in enumerate(_SPREAD)) / sum(_SPREAD)
     shadow = np.clip((masker / energy) ** _SHADOW, _LEAST, _MOST)
     fluctuation = (_AT_REST + deviation(whitened(band_energies), 5, 7 * STEPS)) / _USUAL
-    return np.asarray(shadow * np.clip(fluctuation**_FLUCTUATION, _CALMEST, _WILDEST) * _TILT, np.float32)
+    room = fluctuation**_FLUCTUATION * np.minimum(1, fluctuation / _CALM)
+    return np.asarray(shadow * np.clip(room, _CALMEST, _WILDEST) * _TILT, np.float32)
