@@ -123,6 +123,7 @@ def sign(
     update: bool = False,
     identity: tuple[str, str, Callable[[bytes], bytes]] | None = None,
     beside: bool = False,
+    chunk_kb: int | None = None,
 ) -> SealedAsset:
     """Write `source` with a new manifest to `destination`, which must be empty.
 
@@ -137,6 +138,7 @@ def sign(
             (CAWG Identity 1.1 §8.1).
         beside: Leave `destination` alone and make a store that lies beside `source`, over all of its bytes: for
             containers that the library cannot write into.
+        chunk_kb: Hash the media data of an MP4 in pieces of so many KiB, for files of which `chunking` says that they may be.
     Raises:
         SignFailedError: with the signer's own error where there is one.
     """
@@ -159,7 +161,8 @@ def sign(
         if identity is not None:
             second = c2pa.Signer.from_callback(guarded(identity[2]), _ALGORITHMS[identity[0]], identity[1], None)
             signer = _with_identity(signer, second)
-        builder = c2pa.Builder(dict(definition), context=_stamping(tsa_url) if update and tsa_url else _context())
+        context = _stamping(tsa_url) if update and tsa_url else _chunking(chunk_kb) if chunk_kb else _context()
+        builder = c2pa.Builder(dict(definition), context=context)
         if update:
             builder.set_intent(c2pa.C2paBuilderIntent.UPDATE)
         for identifier, data in resources.items():
@@ -227,6 +230,11 @@ def _stamping(tsa_url: str) -> c2pa.Context:
     builder = {**_SETTINGS["builder"], "auto_timestamp_assertion": late}
     core = {"allowed_network_hosts": [urlsplit(tsa_url).netloc]}
     return c2pa.Context.from_dict({**_SETTINGS, "core": core, "builder": builder})
+
+
+@cache
+def _chunking(chunk_kb: int) -> c2pa.Context:
+    return c2pa.Context.from_dict({**_SETTINGS, "core": {**_SETTINGS["core"], "merkle_tree_chunk_size_in_kb": chunk_kb}})
 
 
 def _gather(reader: c2pa.Reader) -> Credential:

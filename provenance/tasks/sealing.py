@@ -12,6 +12,7 @@ from typing import Any
 from keys.errors import KeysError
 from keys.notary import witnessed
 from provenance import sdk
+from provenance.chunking import CHUNK_KB, may_chunk
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.errors import OutputError, SigningError
 from provenance.tasks.looking import probe
@@ -84,6 +85,7 @@ def sign_file(job: SignJob) -> SignedFile:
                 ingredients=made_from,
                 update=job.update,
                 beside=job.beside,
+                chunk_kb=CHUNK_KB if not job.update and may_chunk(source, job.media_type) else None,
                 identity=(named.alg, named.certificate_pem, named.sign) if named else None,
             )
         except OSError:
