@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +23,7 @@ from numpy.typing import NDArray
 
 from tests.bench.__main__ import ROOT, put
 from watermark import audio, audio_attacks
-from watermark.audio_ladder import AUDIO_2026
+from watermark.audio_ladder import AUDIO_2026, SoundStep
 from watermark.payload import PUBLIC_KEY
 from watermark.quality_audio import grade
 
@@ -77,38 +79,47 @@ def quality(sounds: list[tuple[str, Samples, int]]) -> list[tuple[str, Samples, 
     return marked
 
 
-def survival(marked: list[tuple[str, Samples, int]], only: str) -> None:
-    """Put every clip through the ladder and print how many ids come back: the steps that all live through in one row."""
-    wrong = 0
+def survival(marked: list[tuple[str, Samples, int]], only: str, save: Path | None, minutes: float) -> None:
+    """Put every clip through the ladder and print how many ids come back: the steps that all live through in one row.
+
+    Args:
+        save: What was found is kept here, step by step, and not measured again.
+        minutes: No step is begun after so long; then only what is known is printed.
+    """
+    end = time.monotonic() + 60 * minutes
+    known: dict[str, list[str]] = json.loads(save.read_text()) if save and save.exists() else {}
     whole: list[str] = []
     rows: list[str] = []
     for step in AUDIO_2026.steps:
-        if only not in step.name:
+        if only not in step.name or (step.name not in known and time.monotonic() > end):
             continue
-        missed = []
-        for seed, (name, sound, rate) in enumerate(marked):
-            found = audio.detect(*step.apply(sound, rate, seed), keys=[PUBLIC_KEY])
-            wrong += found.mark_id not in (ID, None)
-            if found.mark_id != ID:
-                missed.append(name)
-        if missed:
+        if step.name not in known:
+            known[step.name] = [name for seed, (name, sound, rate) in enumerate(marked) if not _read(step, sound, rate, seed)]
+            if save:
+                save.write_text(json.dumps(known))
+        if missed := known[step.name]:
             rows.append(f"| {step.title} | {len(marked) - len(missed)}/{len(marked)} | {', '.join(missed)} |")
         else:
             whole.append(step.title)
     print("| step | exact id | not read |\n|---|---|---|")
     print("\n".join([f"| {'; '.join(whole)} | {len(marked)}/{len(marked)} each | |", *rows]))
-    print(f"\nWrong ids: {wrong}.\n")
+
+
+def _read(step: SoundStep, sound: Samples, rate: int, seed: int) -> bool:
+    found = audio.detect(*step.apply(sound, rate, seed), keys=[PUBLIC_KEY])
+    assert found.mark_id in (ID, None), f"a wrong id after {step.name}"
+    return found.found
 
 
 def speeds(sounds: list[tuple[str, Samples, int]], marked: list[tuple[str, Samples, int]]) -> None:
     """Print how many seconds of sound one second of one core handles."""
-    rows: dict[str, list[float]] = {"embed": [], "detect, marked": [], "full search, unmarked": []}
+    rows: dict[str, list[float]] = {"embed": [], "embed, 5.1": [], "detect, marked": [], "full search, unmarked": []}
     for (_, sound, rate), (_, out, _) in zip(sounds, marked, strict=True):
-        mono, heard = sound[:, :2], out[:, :2]
+        several = sound.shape[1] > 2
         for row, work in (
-            ("embed", lambda s=mono, r=rate: audio.embed(s, r, ID, key=PUBLIC_KEY)),
-            ("detect, marked", lambda s=heard, r=rate: audio.detect(s, r, keys=[PUBLIC_KEY])),
-            ("full search, unmarked", lambda s=mono, r=rate: audio.detect(s, r, keys=[PUBLIC_KEY])),
+            ("embed, 5.1" if several else "embed", lambda s=sound, r=rate: audio.embed(s, r, ID, key=PUBLIC_KEY)),
+            ("detect, marked", lambda s=out, r=rate: audio.detect(s, r, keys=[PUBLIC_KEY])),
+            ("full search, unmarked", lambda s=sound, r=rate: audio.detect(s, r, keys=[PUBLIC_KEY])),
         ):
             begin = time.process_time()
             work()  # type: ignore[no-untyped-call]
@@ -205,6 +216,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the tables into watermark/SOUND.md")
     parser.add_argument("--quick", action="store_true", help="three clips, no chance row")
     parser.add_argument("--only", default="", help="steps whose name contains this")
+    parser.add_argument("--save", type=Path, help="keep and reuse what the ladder found")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no step of the ladder later, and nothing after it")
     parser.add_argument("--chance", action="store_true", help="the chance row alone")
     parser.add_argument("--seed", type=int, default=2026, help="of the chance row")
     parser.add_argument("--hours", type=float, default=10.0, help="of unmarked sound for the chance row")
@@ -217,8 +230,8 @@ def main() -> None:
     if options.quick:
         sounds = sounds[::3]
     marked = _printed("quality", write, lambda: quality(sounds))
-    _printed("survival", write, lambda: survival(marked, options.only))
-    if not options.only:
+    _printed("survival", write, lambda: survival(marked, options.only, options.save, options.minutes))
+    if not options.only and options.minutes == math.inf:
         _printed("speed", write, lambda: speeds(sounds, marked))
         _printed("gaps", write, lambda: gaps(sounds, marked))
         _printed("attackers", write, lambda: attackers(sounds, marked))
