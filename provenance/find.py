@@ -28,7 +28,7 @@ class Match:
         how: "credential", "mark" or "fingerprint".
         p_false: Bound on the chance of a false mark; None unless found by mark.
         distance: Differing bits of 256; None unless found by fingerprint.
-        fit: Share of the compared area that agrees, 0–1; None if nothing could be compared.
+        fit: Share of the compared area, or of the seconds, that agrees, 0–1; None if nothing could be compared.
         agreement: "fits", "changed", "foreign" or "unchecked".
     """
 
