@@ -98,14 +98,18 @@ def _correlations(sight: Sight, reference: NDArray[np.float32]) -> NDArray[np.fl
 
 
 def _changes(places: list[float], agrees: NDArray[np.bool_], best: NDArray[np.float64]) -> Iterator[FilmChange]:
-    """Runs of frames that agree with nothing, long enough to mean something; a lone frame is the whole of a still."""
+    """Runs of frames that agree with nothing, long enough to mean something, borders half way between frames.
+
+    A lone frame is the whole of a still.
+    """
     step = places[1] - places[0] if len(places) > 1 else LEAST_S
     at = 0
     for fits, run in groupby(agrees.tolist()):
         count = len(list(run))
         if not fits:
-            start, end = places[at], places[at + count - 1] + step
-            if end - start >= LEAST_S:
+            start = places[at] - step / 2 if at else places[at]
+            end = places[at + count - 1] + (step if at + count == len(places) else step / 2)
+            if count * step >= LEAST_S:
                 lack = (AGREES - best[at : at + count].mean()) / AGREES
                 yield FilmChange(round(start, 2), round(end, 2), round(float(min(1.0, 0.5 + lack)), 2))
         at += count
