@@ -27,16 +27,10 @@ def rgb8(picture: Picture, pixels: Pixels | None = None) -> Rgb8:
         picture: Says how to read the pixels.
         pixels: Other pixels of the same layout; default those of the picture.
     Returns:
-        Array of shape (picture.height, picture.width, 3), uint8, 0–255.
+        Array of shape (picture.height, picture.width, 3), uint8, 0–255, to be read only: it may be the picture's own.
     """
-    image = Image.fromarray(_eight_bit(picture.pixels if pixels is None else pixels), mode=_MODES[picture.space])
-    alpha = image.getchannel("A") if picture.space == "rgba" else None
-    image = _to_srgb(image.convert("RGB") if alpha else image, picture.icc)
-    if alpha:
-        white = Image.new("RGB", image.size, "white")
-        white.paste(image, mask=alpha)
-        image = white
-    return np.ascontiguousarray(upright(np.asarray(image), picture.orientation))
+    samples = _eight_bit(picture.pixels if pixels is None else pixels)
+    return upright(_srgb(samples, picture.space, picture.icc), picture.orientation)
 
 
 def transfer(picture: Picture, before: Rgb8, after: Rgb8) -> Pixels:
@@ -64,26 +58,25 @@ def transfer(picture: Picture, before: Rgb8, after: Rgb8) -> Pixels:
 
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn stored pixels upright (Exif 3.0, tag 0x0112); a view."""
+    """Turn stored pixels upright (Exif 3.0, tag 0x0112); contiguous, and the same array where there is nothing to turn."""
     if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
+        pixels = cv2.transpose(pixels)
+    flips = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}  # cv2.flip: rows 0, columns 1, both −1
+    return cv2.flip(pixels, flips[orientation]) if orientation in flips else pixels
 
 
 def stored(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Undo `upright`; a view."""
+    """Undo `upright`."""
     return upright(pixels, {6: 8, 8: 6}.get(orientation, orientation))
 
 
 def _changed(pixels: NDArray[Any], delta: NDArray[np.int16], space: str) -> NDArray[Any]:
-    top = int(np.iinfo(pixels.dtype).max)
-    step = delta.astype(np.int32) * (top // 255)
-    if space == "grey":
-        step = np.rint(step.mean(axis=2)).astype(np.int32)
-    colour = pixels if space == "grey" else pixels[..., :3]
-    new = np.clip(colour - step if space == "cmyk" else colour + step, 0, top).astype(pixels.dtype)
+    step: NDArray[Any] = np.rint(delta.mean(axis=2)).astype(np.int16) if space == "grey" else delta
+    depth = cv2.CV_8U
+    if pixels.dtype == np.uint16:
+        step, depth = step.astype(np.int32) * 257, cv2.CV_16U
+    colour = pixels if space in ("grey", "rgb") else np.ascontiguousarray(pixels[..., :3])
+    new: NDArray[Any] = (cv2.subtract if space == "cmyk" else cv2.add)(colour, step, dtype=depth)  # both saturate
     if space in ("grey", "rgb"):
         return new
     fourth = pixels[..., 3:]
@@ -98,8 +91,23 @@ def _eight_bit(pixels: Pixels) -> Rgb8:
     return cv2.convertScaleAbs(pixels, alpha=1 / 257)  # type: ignore[return-value]  # rounds to uint8
 
 
+def _srgb(samples: Rgb8, space: str, icc: bytes) -> Rgb8:
+    """Colours of stored samples, in stored orientation."""
+    mode = _MODES[space]
+    if space in ("grey", "rgb") and _transform(icc, mode) is None:  # most pictures: no copy by way of Pillow
+        return samples if space == "rgb" else np.asarray(cv2.cvtColor(samples, cv2.COLOR_GRAY2RGB), np.uint8)
+    image = Image.fromarray(samples, mode=mode)
+    alpha = image.getchannel("A") if space == "rgba" else None
+    image = _to_srgb(image.convert("RGB") if alpha else image, icc)
+    if alpha:
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=alpha)
+        image = white
+    return np.asarray(image)
+
+
 def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
-    transform = _transform(icc, image.mode) if icc else None
+    transform = _transform(icc, image.mode)
     if transform is not None:
         return ImageCms.applyTransform(image, transform) or image
     return image.convert("RGB")
@@ -108,6 +116,8 @@ def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
 @functools.lru_cache(maxsize=16)
 def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """Build the conversion to sRGB once per profile; None where there is nothing to convert, or no way to."""
+    if not icc:
+        return None
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         if mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(profile):
