@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint types quick bench bench-image bench-audio bench-video clean
+.PHONY: help setup demo serve test lint types quick bench bench-image bench-audio bench-video bench-trail clean
 
 help:  ## these lines
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -51,6 +51,10 @@ bench-audio: $(READY)  ## the tables of the sound mark, into watermark/SOUND.md:
 
 bench-video: $(READY)  ## the table of the film mark, into watermark/VIDEO.md: give FILMS="a.mp4 b.mp4"
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.video --write $(FILMS)
+
+bench-trail: $(READY)  ## the tables of the trail, to 10^6 entries on both databases, and of 10,000 imports: half an hour
+	$(BIN)/python -m tests.bench.trail --entries 1000000 --curve --write
+	$(BIN)/python -m tests.bench.imports --write
 
 clean:
 	rm -rf $(VENV) build demo-report *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

