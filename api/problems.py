@@ -65,6 +65,9 @@ class Kind:
 _KINDS = (
     Kind("bad-request", 400, "The request cannot be read", "Send the body as the API description says."),
     Kind("no-key", 401, "This asks for an API key", "Send `Authorization: Bearer KEY`; an administrator makes keys."),
+    Kind(
+        "no-token", 401, "This asks for a one-time token, or a proof by the key of before", "`colophon keys token` makes tokens."
+    ),
     Kind("foreign-page", 403, "A page of another site may not do this", "Call from your own server, or from this site's page."),
     Kind("signing-refused", 403, "The signing process refused", "It would refuse again; the code says why."),
     Kind("not-allowed", 403, "This key may not do that", "Use a key with the role or scope that the detail names."),

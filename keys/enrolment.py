@@ -55,14 +55,14 @@ class Enrolment:
         digest = digest_of(token)
         known = self.book.read().tokens.get(digest)
         if known is None or (known.certificate is None and known.expires < at):
-            raise SigningRefusedError("token", "unknown or expired")
+            raise SigningRefusedError("token", "the token is unknown or expired")
         key = _key(request)
         if known.certificate is None:
             self.book.spend(digest, self._issue(key, _name(known.name), at).public_bytes(Encoding.DER))
             known = self.book.read().tokens[digest]
         issued = load_der(known.certificate or b"")
         if _spki(issued.public_key()) != _spki(key):
-            raise SigningRefusedError("token", "was spent on another key")
+            raise SigningRefusedError("token", "the token was spent on another key")
         return issued
 
     def renew(self, signed: bytes, *, at: datetime) -> x509.Certificate:
@@ -118,9 +118,9 @@ def _key(request: bytes) -> ec.EllipticCurvePublicKey:
         asked = x509.load_der_x509_csr(request)
         key, whole = asked.public_key(), asked.is_signature_valid
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise SigningRefusedError("request", f"is no certificate request ({error})") from error
+        raise SigningRefusedError("request", f"this is no certificate request ({error})") from error
     if not whole:
-        raise SigningRefusedError("request", "is not signed by its own key")
+        raise SigningRefusedError("request", "the request is not signed by its own key")
     weak = weakness(key)
     if weak:
         raise SigningRefusedError("request", weak)
@@ -139,9 +139,9 @@ def _opened(signed: bytes) -> tuple[bytes, x509.Certificate]:
         digest, signature = info["digest_algorithm"]["algorithm"].native, info["signature"].native
         candidates = [load_der(item.chosen.dump()) for item in data["certificates"]]
     except MALFORMED as error:
-        raise SigningRefusedError("proof", "is no signed request") from error
+        raise SigningRefusedError("proof", "this is no signed request") from error
     if digest not in _DIGESTS or hashlib.new(digest, content).digest() != claimed:
-        raise SigningRefusedError("proof", "does not cover the request")
+        raise SigningRefusedError("proof", "the signature does not cover the request")
     for certificate in candidates:
         if _signed_by(certificate, signature, covered, _DIGESTS[digest]):
             return content, certificate

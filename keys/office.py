@@ -38,7 +38,7 @@ class Office:
         if wish == "cacerts":
             return as_pkcs7((issuer.certificate, root))
         if len(question.body) > MAX_REQUEST:
-            raise SigningRefusedError("request", "is too large")
+            raise SigningRefusedError("request", "the request is too large")
         counter = Enrolment(issuer, self._book, self._ocsp_url)
         now = datetime.now(UTC)
         if wish == "renew":

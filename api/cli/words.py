@@ -104,8 +104,10 @@ def places(boxes: Sequence[Box]) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """`1 file`, `2 files`, `no files`, `2 entries`."""
-    plural = noun[:-1] + "ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else noun + "s"
+    """`1 file`, `2 files`, `no files`, `2 entries`, `2 statuses`."""
+    plural = (
+        noun[:-1] + "ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else noun + ("es" if noun.endswith("s") else "s")
+    )
     return f"{number or 'no'} {noun if number == 1 else plural}"
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.problems import KINDS, Problem, ProblemError, refuse
 from api.routes.common import API, house
 from keys.errors import KeysError, SigningRefusedError
 from keys.frames import Frame
@@ -28,21 +29,22 @@ _EST = "/.well-known/est"
 _PKCS7 = "application/pkcs7-mime; smime-type=certs-only"
 _MAX_BODY = 32_768
 _CACHED = {"Cache-Control": "max-age=3600, public, no-transform, must-revalidate"}
-_STATUS = {"token": 401, "proof": 401, "request": 400}
+_UNPROVEN = {"token", "proof"}  # codes of refusals by the signing process; all others are of the request
+_PAUSE_S = 5
+_CHALLENGE = {"www-authenticate": 'Basic realm="enrolment"'}  # RFC 7030 §3.2.3: clients wait for it before they send a token
 
 
 async def ocsp(request: Request) -> Response:
     """Say whether a certificate of the development authority stands."""
     if request.method == "POST":
         if request.headers.get("content-type", "").partition(";")[0] != REQUEST:
-            return _said(415, f"send one {REQUEST}")
+            refuse("unsupported-media", f"send one {REQUEST}")
         body = await _body(request, MAX_REQUEST)
     else:
         body = _unbase64(request.path_params["request"])
     if body is None:
-        return _said(400, "no OCSP request of a usable size")
-    answer = await _ask(request, Frame({"op": "ocsp"}, body))
-    return answer if isinstance(answer, Response) else Response(answer, media_type=RESPONSE, headers=_CACHED)
+        refuse("bad-request", "no OCSP request of a usable size")
+    return Response(await _ask(request, Frame({"op": "ocsp"}, body)), media_type=RESPONSE, headers=_CACHED)
 
 
 async def cacerts(request: Request) -> Response:
@@ -54,10 +56,10 @@ async def simpleenroll(request: Request) -> Response:
     """A certificate for a device that has a one-time token."""
     token = _password(request.headers.get("authorization", ""))
     if token is None:
-        return _said(401, "give the token as the password of HTTP Basic authentication")
+        raise _unproven("give the token as the password of HTTP Basic authentication")
     body = await _est_body(request)
     if body is None:
-        return _said(400, "no base64 PKCS#10 request of a usable size")
+        refuse("bad-request", "no base64 PKCS#10 request of a usable size")
     return _certificates(await _ask(request, Frame({"op": "enrol", "token": token}, body)))
 
 
@@ -65,7 +67,7 @@ async def simplereenroll(request: Request) -> Response:
     """A new certificate for a device that still has its old key."""
     body = await _est_body(request)
     if body is None:
-        return _said(400, "no base64 signed request of a usable size")
+        refuse("bad-request", "no base64 signed request of a usable size")
     return _certificates(await _ask(request, Frame({"op": "renew"}, body)))
 
 
@@ -79,17 +81,19 @@ ROUTES: Sequence[tuple[str, Endpoint, Sequence[str]]] = (
 )
 
 
-async def _ask(request: Request, question: Frame) -> bytes | Response:
-    """What the signing process answers, or a refusal as HTTP."""
+async def _ask(request: Request, question: Frame) -> bytes:
+    """What the signing process answers. Raises ProblemError where it refuses."""
     ref = house(request).signer_override or ""
     if not ref.startswith("unix:"):
-        return _said(404, "no authority is served here")
+        refuse("not-found", "no authority is served here")
     try:
         return (await asyncio.to_thread(socket.exchange, Path(ref.removeprefix("unix:")), question, 10.0)).body
     except SigningRefusedError as error:
-        return _said(_STATUS.get(error.code, 400), error.why)
+        if error.code in _UNPROVEN:
+            raise _unproven(error.why) from error
+        refuse("bad-request", error.why)
     except KeysError:
-        return _said(503, "the signing process does not answer")
+        refuse("unavailable", "the signing process does not answer", retry_after_s=_PAUSE_S)
 
 
 async def _body(request: Request, limit: int) -> bytes | None:
@@ -119,14 +123,11 @@ def _password(header: str) -> str | None:
     return given.decode("utf-8", "replace").partition(":")[2] or None if given else None
 
 
-def _certificates(answer: bytes | Response) -> Response:
-    if isinstance(answer, Response):
-        return answer
+def _certificates(answer: bytes) -> Response:
     headers = {"Content-Type": _PKCS7, "Content-Transfer-Encoding": "base64"}
     return Response(base64.encodebytes(answer), headers=headers)
 
 
-def _said(status: int, why: str) -> Response:
-    """A refusal in plain text, which is what EST clients show (RFC 7030 §4.2.3)."""
-    headers = {"WWW-Authenticate": 'Basic realm="enrolment"'} if status == 401 else {}
-    return Response(why + "\n", status, headers=headers, media_type="text/plain")
+def _unproven(why: str) -> ProblemError:
+    """Whoever asks has not shown that they may; the reason is for a person to read (RFC 7030 §4.2.3)."""
+    return ProblemError(Problem(KINDS["no-token"], why, headers=_CHALLENGE))

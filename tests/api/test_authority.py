@@ -95,6 +95,21 @@ def test_ocsp_by_get(house: House, client: Any) -> None:
     assert ocsp.load_der_ocsp_response(answer.content).certificate_status is ocsp.OCSPCertStatus.GOOD
 
 
+def test_a_refusal_says_why_and_how_to_ask(client: Any, house: House, problem: Any) -> None:
+    """EST clients send a token only once they were asked for it (RFC 7030 §3.2.3), and show their user the reason."""
+    est = "/.well-known/est/simpleenroll"
+    bare = client.post(est, content=b"MA==")
+    assert "password" in problem(bare, 401, "no-token")["detail"]
+    assert bare.headers["www-authenticate"].startswith("Basic ")
+    unknown = client.post(est, content=b"MA==", auth=("device", "wrong"))
+    assert "token" in problem(unknown, 401, "no-token")["detail"]
+    assert "www-authenticate" in unknown.headers
+    token = new_token(Book(house.keystore.folder), "Camera 10", at=datetime.now(UTC))
+    nonsense = client.post(est, content=base64.b64encode(b"junk"), auth=("device", token))
+    assert problem(nonsense, 400, "bad-request")["detail"]
+    problem(client.post("/.well-known/est/simplereenroll", content=base64.b64encode(b"junk")), 401, "no-token")
+
+
 def test_nonsense(client: Any) -> None:
     est = "/.well-known/est"
     assert client.get("/api/v1/keys/ocsp/!!!").status_code == 400

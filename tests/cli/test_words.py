@@ -111,7 +111,13 @@ def test_places_names_the_largest_three_and_counts_the_rest() -> None:
 
 @pytest.mark.parametrize(
     ("number", "noun", "said"),
-    [(1, "file", "1 file"), (2, "file", "2 files"), (0, "entry", "no entries"), (2, "key", "2 keys")],
+    [
+        (1, "file", "1 file"),
+        (2, "file", "2 files"),
+        (0, "entry", "no entries"),
+        (2, "key", "2 keys"),
+        (0, "status", "no statuses"),
+    ],
 )
 def test_count(number: int, noun: str, said: str) -> None:
     assert words.count(number, noun) == said
