@@ -151,6 +151,7 @@ SIGNED: dict[str, Any] = {
     "time": _SIGNED_AT,
     "entry_id": 18211,
     "registered": True,
+    "credential": None,
     "notes": [],
     "steps_ms": {"mark": 212.0, "sign": 31.5, "register": 6.2},
     "download": f"/api/v1/assets/{_ID}/file?token=mZ0bC1Qm7nq3p0b9Vd2J4wKx8sT6yR5uLhGfEaWcXiY",

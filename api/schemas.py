@@ -227,6 +227,7 @@ class Signed(Wire):
     time: AwareDatetime | None
     entry_id: int | None
     registered: bool
+    credential: str | None = Field(description="Where its manifest store is, if the file's container holds none; else null.")
     notes: list[str]
     steps_ms: dict[str, float]
     download: str

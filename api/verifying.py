@@ -84,16 +84,19 @@ def known(house: House, sha256: str, *, at: datetime) -> Answer | None:
 
 
 def found(
-    house: House, path: Path, sha256: str, *, at: datetime, marks: bool = True, pictures: bool = False,
+    house: House, path: Path, sha256: str, *, at: datetime, marks: bool = True, pictures: bool = False, apart: Path | None = None,
     stage: Callable[[str], object] = lambda _: None,
 ) -> Answer:  # fmt: skip
-    """The verdict on a file. What feeds are told of its bytes is stored with it, unless marks are left out.
+    """The verdict on a file. What feeds are told of its bytes is stored with it, unless marks are left out, or its sender laid
+    a credential beside it (`apart`): that is told to them alone.
 
     Raises:
         InputError, StoreError: as `provenance.verify.verify`.
     """
-    if not marks:
-        return Answer(_body(verify(path, house.desk, at=at, marks=False, pictures=pictures).verdict, None))
+    if not marks or apart is not None:
+        stage("looking")
+        done = verify(path, house.desk, at=at, sidecar=apart, marks=marks, pictures=pictures)
+        return Answer(_body(done.verdict, done.pictures if pictures and marks else None))
     with _turns.turn(sha256):
         if not pictures and (before := known(house, sha256, at=at)) is not None:
             return before

@@ -18,7 +18,7 @@ from provenance.carrying import Carrier
 from provenance.claim import PARENT, edited
 from provenance.credential import Credential, SoftBinding
 from provenance.desk import Studio
-from provenance.errors import AlreadySignedError, BudgetError, InputError, NotFoundError
+from provenance.errors import AlreadySignedError, InputError, NotFoundError, UnavailableError
 from provenance.finishing import Draft, Signed, finish, placing, signable
 from provenance.looking import Facts, look, read_mark
 from provenance.status import Content
@@ -69,6 +69,7 @@ def rendition(request: RenditionRequest, studio: Studio, *, at: datetime) -> Ren
         NotFoundError: the parent is not registered.
         InputError: it was withdrawn, its credential cannot be used, or the content does not fit it.
         AlreadySignedError: the transcode carries a credential of something else.
+        BudgetError: looking took too long; what was not looked at is not signed.
         ValueError: an action that a rendition may not state.
         OutputError, SigningError, StoreError: as `capture.sign`.
     """
@@ -126,24 +127,26 @@ def _refuse_foreign(source: Path, media_type: str, parent: AssetRecord, studio: 
 
 
 def _looked(source: Path, media_type: str, studio: Studio) -> Facts | None:
-    """What pixels or samples say; None where nothing looks at such media, or it took too long."""
+    """What pixels or samples say; None where nothing looks at such media."""
     looking = look(str(source), media_type, studio.desk)
-    try:
-        return None if looking is None else looking.result()
-    except BudgetError:
-        return None
+    return None if looking is None else looking.result()
 
 
 def _compared(source: Path, parent: AssetRecord, facts: Facts | None, studio: Studio) -> tuple[str, float | None]:
     """How the content agrees with the parent's reference; what does not fit is refused.
 
     Raises:
-        InputError: it shows something else, or more was done than to encode it anew.
+        InputError: it shows something else, more was done than to encode it anew, or nothing here can compare such media.
+        UnavailableError: the reference cannot be read now.
     """
-    if parent.reference_digest is None or facts is None:
+    if parent.reference_digest is None:
         return str(Content.UNCHECKED), None
+    if facts is None:
+        raise InputError(str(source), "it cannot be compared with the parent: sign it as an edit")
     candidate = follow(source, [Lead(parent, "manifest")], facts, studio.desk, pictures=False)[0].candidate
-    if candidate.content not in (Content.FITS, Content.UNCHECKED):
+    if candidate.content is Content.UNCHECKED:
+        raise UnavailableError("the parent's reference")
+    if candidate.content is not Content.FITS:
         what = "is not what the parent shows" if candidate.content is Content.FOREIGN else "was changed since the parent"
         raise InputError(str(source), f"its content {what}: sign it as an edit")
     return str(candidate.content), candidate.fit

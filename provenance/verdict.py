@@ -74,6 +74,7 @@ class Source(StrEnum):
 
     EMBEDDED = "embedded"
     SIDECAR = "sidecar"
+    REGISTRY = "registry"  # of exactly these bytes, whose container holds none
     RECOVERED = "recovered"
     NONE = "none"
 

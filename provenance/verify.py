@@ -75,8 +75,8 @@ def verify(
     """All that can be said of a file at an instant.
 
     Args:
-        sidecar: A manifest store that lies beside the file; it wins over an embedded one. None: the one beside it is read
-            where its container holds none.
+        sidecar: A manifest store that lies beside the file; it wins over an embedded one. None: where its container holds
+            none, the one beside it is read, else the one that exactly these bytes were registered with.
         marks: Whether to look for marks: a file whose credential is intact is judged far faster without.
         pictures: Whether to make the small pictures.
     Raises:
@@ -89,7 +89,9 @@ def verify(
     seen = desk.workers.run(tasks.probe, name)
     if sidecar is None and seen.media_type in KINDS:
         sidecar = lying_beside(path)
-    store = _sidecar(sidecar)
+    store, source = _sidecar(sidecar), Source.EMBEDDED if sidecar is None else Source.SIDECAR
+    if store is None and seen.media_type in KINDS and (store := _registered(seen.sha256, desk)) is not None:
+        source = Source.REGISTRY
     reading = desk.workers.start(tasks.read_credential, name, _type_for_reader(seen.media_type, store), store)
     looking = look(name, seen.media_type, desk) if marks else None
 
@@ -119,7 +121,7 @@ def verify(
     evidence = Evidence(
         asset=_facts_of(seen, facts),
         credential=credential,
-        source=Source.SIDECAR if store is not None else Source.EMBEDDED,
+        source=source,
         mark=read_mark(facts),
         others=other_marks(facts),
         generator=GeneratorReading(*facts.generator) if facts and facts.generator else None,
@@ -339,6 +341,13 @@ def _sidecar(path: Path | None) -> bytes | None:
     if len(store) > MOST_BYTES:
         raise InputError(str(path), f"is larger than {MOST_BYTES >> 20} MB: no credential")
     return store
+
+
+def _registered(sha256: str, desk: Desk) -> bytes | None:
+    """The manifest store that exactly these bytes were registered with."""
+    if desk.registry is None or (asset := desk.registry.by_sha256(sha256)) is None:
+        return None
+    return desk.registry.manifest_store(asset.manifest_id)
 
 
 def _type_for_reader(media_type: str | None, store: bytes | None) -> str | None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from keys.errors import KeysError
+from provenance import sidecar
 from provenance.backlog import Backlog, Waiting
 from provenance.capture import SignRequest, sign
 from provenance.desk import Studio
@@ -108,15 +109,19 @@ class Watch:
     def _signed(self, path: Path, digest: str, taken: set[str], studio: Studio, at: datetime) -> str:
         name = path.name if path.name not in taken and not (self._target / path.name).exists() else _other(path, digest)
         scratch = self.backlog.work / f"{secrets.token_hex(4)}{path.suffix}"
-        wanted = replace(self._request, source=path, destination=scratch, title=path.name, register=False)
+        wanted = replace(self._request, source=path, destination=scratch, title=path.name, register=False, beside=True)
         done = sign(wanted, studio, at=at)
         assert done.registration is not None
+        if done.sidecar is not None:
+            done.sidecar.unlink()  # the registration holds the same; it is laid beside the file when that has its place
         self.backlog.add(scratch, done.registration, public_status(done.verdict), source=digest, name=name, at=at)
         return name
 
     def _delivered(self, deliver: Deliver) -> Iterator[Event]:
         for entry in self.backlog.waiting():
             target = self._target / entry.name
+            if entry.registration.media_type in sidecar.KINDS:  # first: whoever sees the film finds its credential
+                self._lay(entry.registration.manifest_store, sidecar.beside(target))
             self._place(entry.asset, target)
             try:
                 receipt = deliver(entry)
@@ -139,6 +144,13 @@ class Watch:
             os.link(asset, scratch)
         except OSError:  # a file system without links
             shutil.copyfile(asset, scratch)
+        scratch.replace(target)
+
+    def _lay(self, data: bytes, target: Path) -> None:
+        if target.is_file() and target.read_bytes() == data:
+            return
+        scratch = self.backlog.work / secrets.token_hex(8)
+        scratch.write_bytes(data)
         scratch.replace(target)
 
 

@@ -28,6 +28,7 @@ _TRUST = {
 _SOURCE = {
     Source.EMBEDDED: "in the file",
     Source.SIDECAR: "in the sidecar",
+    Source.REGISTRY: "in the registry, of exactly this file",
     Source.RECOVERED: "recovered: not in this file, found in the registry",
     Source.NONE: "none",
 }

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import mimetypes
 import secrets
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Any, BinaryIO, Literal
-from urllib.parse import quote
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Header, Request, UploadFile
 from starlette.responses import Response
 
-from api import examples, idempotency, schemas, uploads
-from api.idempotency import Once
-from api.outbox import Outbox
+from api import examples, idempotency, schemas
 from api.problems import refuse
-from api.routes.assets import file_response
-from api.routes.common import API, errors, house, json_response, outbox, turns
-from api.wiring import House
+from api.routes.common import errors
+from api.routes.handing import KEY_NAME, Job, handed, handed_over
 from provenance.actions import SOURCE_TYPES
 from provenance.capture import SignRequest, sign
 from provenance.declared import Consent
 from provenance.declared import consent as consent_record
-from provenance.finishing import Signed
-from provenance.verdict import iso
 
 router = APIRouter()
 _ROUTE = "POST /api/v1/sign"
 _BINARY = {"type": "string", "format": "binary"}
-KEY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _MARK_NAME = r"^[A-Za-z0-9._-]{1,64}$"
 Preference = Literal["allowed", "notAllowed", "constrained"]
 _SOURCES = {"enum": sorted(SOURCE_TYPES)}
@@ -44,6 +31,7 @@ _HEADERS = {
     "Colophon-Manifest-Id": "Label of the active manifest.",
     "Colophon-Mark": "Algorithm and value of the invisible mark, `alg=value`; absent where none was made.",
     "Colophon-Development": "`?1` where a development certificate signed.",
+    "Link": '`rel="c2pa-manifest"`: where the credential is, if the file\'s container holds none (WebM, Matroska).',
     "Idempotent-Replayed": "`?1` where an earlier answer is repeated.",
 }
 
@@ -107,107 +95,36 @@ async def sign_file(
     if source not in SOURCE_TYPES:
         refuse("invalid-request", errors=[{"where": "body.source", "say": "not a known digital source type"}])
     wishes = Wishes(key, source, mark, tuple(sorted(set(redact or ()))), code, identity, training, consent)
-    once: Once = request.app.state.once
-    opened, box = house(request), outbox(request)
-    facts, replayed = await turns(request).take(
-        lambda: _signed(opened, box, once, file.file, file.filename, wishes, idempotency_key)
+    return await handed_over(
+        request,
+        file.file,
+        file.filename,
+        lambda job: _sign(job, wishes),
+        route=_ROUTE,
+        wishes=asdict(wishes),
+        key=idempotency_key,
     )
-    headers = {"vary": "accept"} | facts_headers(facts) | ({"idempotent-replayed": "?1"} if replayed else {})
-    body = {name: value for name, value in facts.items() if name != "token"}
-    if wants_json(request.headers.get("accept", "")):
-        return json_response(body, 201, headers)
-    path = box.find(facts["token"], facts["asset_id"])
-    if path is None:
-        refuse("gone")
-    response = file_response(path, facts["media_type"], headers)
-    response.status_code = 201
-    return response
 
 
-def wants_json(accept: str) -> bool:
-    """Whether an Accept header names JSON; a wildcard does not, for the file is what a client came for."""
-    for choice in accept.lower().split(","):
-        name, *parameters = (part.strip() for part in choice.split(";"))
-        if name == "application/json":
-            return not any(p.replace(" ", "") in {"q=0", "q=0.0", "q=0.00", "q=0.000"} for p in parameters)
-    return False
-
-
-def _signed(
-    opened: House, box: Outbox, once: Once, file: BinaryIO, name: str | None, wishes: Wishes, key: str | None
-) -> tuple[Mapping[str, Any], bool]:
-    at = datetime.now(UTC)
-    with uploads.received(file, name, opened.settings.home / "incoming") as upload:
-        digest = request_digest(upload.sha256, asdict(wishes))
-        return once.run(
-            lambda: _sign(opened, box, upload, wishes, at), opened.registry, key, route=_ROUTE, request_digest=digest, at=at
-        )
-
-
-def _sign(opened: House, box: Outbox, upload: uploads.Upload, wishes: Wishes, at: datetime) -> dict[str, Any]:
-    slot = box.slot()
+def _sign(job: Job, wishes: Wishes) -> dict[str, Any]:
     done = sign(
         SignRequest(
-            source=upload.path,
-            destination=slot.folder / f"signed{upload.path.suffix}",
+            source=job.upload.path,
+            destination=job.slot.folder / f"signed{job.upload.path.suffix}",
             source_type=wishes.source,
             mark=wishes.mark,
             redact=frozenset(wishes.redact),
-            title=upload.name,
+            title=job.upload.name,
             code=wishes.code,
             training=wishes.training,
             consent=_consent(wishes.consent),
+            beside=True,
         ),
-        opened.studio(wishes.key, identity=wishes.identity),
-        at=at,
+        job.house.studio(wishes.key, identity=wishes.identity),
+        at=job.at,
     )
-    ending = mimetypes.guess_extension(done.media_type) or upload.path.suffix  # the content decides, not the upload's name
-    done.path.rename(slot.folder / f"{done.asset_id}{ending}")
-    return facts_of(done) | {
-        "token": slot.token,
-        "download": f"{API}/assets/{quote(done.asset_id, safe='')}/file?token={slot.token}",
-        "expires": iso(datetime.fromtimestamp(slot.expires, UTC)),
-    }
+    return handed(job, done)
 
 
 def _consent(text: str | None) -> Consent | None:
     return consent_record(text.encode(), "consent", salt=secrets.token_bytes(16)) if text else None
-
-
-def request_digest(file_sha256: str, wishes: Mapping[str, Any]) -> str:
-    """What makes two requests the same: the bytes and the wishes; not the file's name."""
-    return hashlib.sha256(json.dumps([file_sha256, wishes], sort_keys=True).encode()).hexdigest()
-
-
-def facts_of(done: Signed) -> dict[str, Any]:
-    """What a client learns; the path is ours."""
-    return {
-        "asset_id": done.asset_id,
-        "manifest_id": done.manifest_id,
-        "sha256": done.sha256,
-        "media_type": done.media_type,
-        "binding": {"alg": done.binding.alg, "value": done.binding.value} if done.binding else None,
-        "signer": done.signer,
-        "development": done.development,
-        "time_state": done.time_state,
-        "time": iso(done.time) if done.time else None,
-        "entry_id": done.entry_id,
-        "registered": done.registered,
-        "notes": list(done.notes),
-        "steps_ms": {step: round(ms, 1) for step, ms in done.steps_ms.items()},
-    }
-
-
-def facts_headers(facts: Mapping[str, Any]) -> dict[str, str]:
-    digest = base64.b64encode(bytes.fromhex(facts["sha256"])).decode("ascii")
-    headers = {
-        "location": f"{API}/assets/{quote(facts['asset_id'], safe='')}",
-        "repr-digest": f"sha-256=:{digest}:",
-        "colophon-asset-id": facts["asset_id"],
-        "colophon-manifest-id": facts["manifest_id"],
-    }
-    if facts["binding"]:
-        headers["colophon-mark"] = f"{facts['binding']['alg']}={facts['binding']['value']}"
-    if facts["development"]:
-        headers["colophon-development"] = "?1"
-    return headers

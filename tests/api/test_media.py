@@ -80,7 +80,7 @@ def test_signing_answers_with_the_file_and_facts_in_headers(client: TestClient, 
     ],
 )  # fmt: skip
 def test_only_a_client_that_names_json_gets_json(accept: str, wanted: bool) -> None:
-    from api.routes.sign import wants_json
+    from api.routes.handing import wants_json
 
     assert wants_json(accept) is wanted
 

@@ -13,6 +13,9 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from provenance.errors import BudgetError
+from provenance.store.registry import Registry
+
 JSON = {"accept": "application/json"}
 
 
@@ -128,3 +131,27 @@ def test_what_is_no_rendition_is_refused(client: TestClient, signed: dict[str, A
     problem(post(transcoded(signed["bytes"]), actions="c2pa.cropped"), 422, "invalid-request")
     problem(post(transcoded(signed["bytes"]), parent="never"), 404, "not-found")
     problem(post(b"no picture"), 415, "unsupported-media")
+
+
+class Endless:
+    """What looks at media, and is stopped."""
+
+    def result(self) -> Any:
+        raise BudgetError("read pixels", "time")
+
+
+@pytest.mark.slow
+def test_what_was_not_compared_is_not_signed(
+    client: TestClient, signed: dict[str, Any], problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def post(file: bytes, name: str = "t.jpg") -> Any:
+        return client.post("/api/v1/renditions", files={"file": (name, file)}, data={"parent": signed["asset_id"]}, headers=JSON)
+
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>'
+    problem(post(svg, "t.svg"), 422, "unusable-file")  # nothing here sees what it shows
+    copy = transcoded(signed["bytes"])
+    with monkeypatch.context() as away:
+        away.setattr(Registry, "reference", lambda *_: None)
+        problem(post(copy), 503, "unavailable")
+    monkeypatch.setattr("provenance.rendition.look", lambda *_: Endless())
+    problem(post(copy), 422, "over-budget")

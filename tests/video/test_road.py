@@ -20,6 +20,7 @@ from provenance.find import find
 from provenance.finishing import Signed
 from provenance.verdict import Status, Verdict
 from provenance.verify import verify
+from provenance.watching import Watch, locally
 from tests.video.conftest import write_film
 from watermark import sound_files, video_files
 from watermark.payload import PUBLIC_KEY
@@ -159,10 +160,33 @@ def test_a_byte_that_was_changed_is_noticed(house: House, apart: Signed, tmp_pat
     assert verdict.status not in (Status.TRUSTED, Status.VALID)
 
 
-def test_without_what_lay_beside_it_its_mark_recovers_it(house: House, apart: Signed, tmp_path: Path) -> None:
+def test_without_what_lay_beside_it_the_registry_has_it(house: House, apart: Signed, tmp_path: Path) -> None:
     shutil.copy(apart.path, tmp_path / "alone.webm")
     verdict = judged(house, tmp_path / "alone.webm")
+    assert verdict.status in (Status.TRUSTED, Status.VALID), [reason.say for reason in verdict.reasons]
+    assert (verdict.credential.source, verdict.credential.binding) == ("registry", "match")
+
+
+def test_of_other_bytes_its_mark_recovers_it(house: House, apart: Signed, tmp_path: Path) -> None:
+    (tmp_path / "alone.webm").write_bytes(apart.path.read_bytes() + b"\xec\x81\x00")  # an empty element, which says nothing
+    verdict = judged(house, tmp_path / "alone.webm")
     assert verdict.status is Status.RECOVERED, [reason.say for reason in verdict.reasons]
+    assert verdict.credential.source == "recovered"
+
+
+def test_a_folder_of_films_is_watched(house: House, webm: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    shutil.copy(webm, tmp_path / "in" / "pan.webm")
+    watch = Watch(tmp_path / "in", tmp_path / "out", SignRequest(webm, webm, mark="none"), settled=True)
+    with watch.backlog.held():
+        events = list(watch.round(house.studio(), locally(house.registry), clock=lambda: datetime.now(UTC)))
+    assert [event.kind for event in events] == ["signed", "registered"], events
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [".colophon", "pan.webm", "pan.webm.c2pa"]
+    assert list(watch.backlog.work.iterdir()) == []
+    verdict = verify(tmp_path / "out" / "pan.webm", house.desk, at=datetime.now(UTC), marks=False).verdict
+    assert verdict.credential.source == "sidecar"
+    assert verdict.status in (Status.TRUSTED, Status.VALID)
 
 
 def test_rubbish_beside_it_is_no_credential(house: House, webm: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NOTHING = 3
 # By their names, for folders only: what a file is, its bytes tell.
 _PICTURES = "jpg jpeg jpe png apng webp avif heic heif hif tif tiff dng gif jxl svg pdf"
-_RECORDINGS = "mp4 m4v mov avi wav mp3 m4a flac ogg"
+_RECORDINGS = "mp4 m4v mov webm mkv avi wav mp3 m4a flac ogg"
 MEDIA = frozenset(f".{name}" for name in f"{_PICTURES} {_RECORDINGS}".split())
 
 
