@@ -167,8 +167,7 @@ class Guard:
 
     def _count(self, scope: Scope, known: Caller) -> None:
         """Count within this process. The address of a caller without a name is kept in memory alone."""
-        client = known.id if known.id != ANONYMOUS_ID else str((scope.get("client") or ("unknown",))[0])
-        _too_early((self._heavy if _is_heavy(scope["path"]) else self._light).take(client))
+        _too_early((self._heavy if _is_heavy(scope["path"]) else self._light).take(_client(known, scope)))
 
     async def _count_together(self, known: Caller) -> None:
         """Count heavy work over all processes that share the database; where it cannot be asked, within this one."""
@@ -189,6 +188,15 @@ def _is_heavy(path: str) -> bool:
 def _too_early(early_s: float) -> None:
     if early_s:
         refuse("too-often", retry_after_s=max(1, round(early_s)))
+
+
+def client_of(scope: Scope) -> str:
+    """Whom a request counts for: its caller, or the address of one without a name, which is written nowhere."""
+    return _client(scope.get("state", {}).get("caller", LOCAL), scope)
+
+
+def _client(known: Caller, scope: Scope) -> str:
+    return known.id if known.id != ANONYMOUS_ID else str((scope.get("client") or ("unknown",))[0])
 
 
 def caller_of(request: Request) -> Caller:

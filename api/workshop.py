@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from api.settings import DEVELOPMENT, NONE, Settings
@@ -23,6 +24,14 @@ _PROBE_TIMEOUT_S = 3.0
 _INTERIM = "interim"
 
 
+@dataclass(slots=True)
+class Asked:
+    """What an authority said when it was asked last. `at` is monotonic, in seconds; None: nobody has asked yet."""
+
+    up: bool = False
+    at: float | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workshop:
     """An opened home as far as signing goes; its desk may have no registry."""
@@ -32,6 +41,7 @@ class Workshop:
     keystore: Keystore
     tsa_url: str | None
     signer_override: str | None = None  # reference of a signing process, when private keys must not be opened here
+    tsa_asked: Asked = field(default_factory=Asked)
 
     def studio(self, key: str | None = None, *, offline: bool = False, identity: str | None = None) -> Studio:
         """What signing with a key, and an organisation's second key, needs; a key is only opened where it is used."""
@@ -55,8 +65,12 @@ class Workshop:
         return self.tsa_url if self.tsa_answers() else None
 
     def tsa_answers(self) -> bool:
-        """Whether an authority is set and answers now; waits three seconds for it at most."""
-        return self.tsa_url is not None and tsa.probe(self.tsa_url, _PROBE_TIMEOUT_S)
+        """Whether an authority is set and answers now; waits three seconds for it at most. Kept in `tsa_asked`."""
+        if self.tsa_url is None:
+            return False
+        self.tsa_asked.up = tsa.probe(self.tsa_url, _PROBE_TIMEOUT_S)
+        self.tsa_asked.at = time.monotonic()
+        return self.tsa_asked.up
 
 
 @contextmanager

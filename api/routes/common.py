@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import gate, problems, schemas
+from api.guard import client_of
 from api.outbox import Outbox
-from api.turns import Turns
+from api.turns import Place
 
 if TYPE_CHECKING:
     from api.wiring import House
@@ -31,9 +32,9 @@ def outbox(request: Request) -> Outbox:
     return box
 
 
-def turns(request: Request) -> Turns:
-    line: Turns = request.app.state.turns
-    return line
+def turns(request: Request) -> Place:
+    """The line that heavy work waits in, as its caller enters it."""
+    return Place(request.app.state.turns, client_of(request.scope))
 
 
 def problem_response(request: Request, problem: problems.Problem) -> Response:

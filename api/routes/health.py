@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from starlette.responses import Response
 
 from api import metrics, selftest
 from api.problems import refuse
-from api.routes.common import house, json_response, turns
+from api.routes.common import house, json_response
+from api.wiring import House
 from keys.errors import KeysError
 from keys.signers.socket import SocketSigner
 from provenance.errors import ProvenanceError
@@ -96,10 +98,9 @@ def _selftest(request: Request) -> str:
 
 
 def _gauges(request: Request) -> dict[str, tuple[str, float]]:
-    opened, line = house(request), turns(request)
-    answers = "1 where the time stamp authority answers; where not, what is signed waits for its stamp."
+    opened, line = house(request), request.app.state.turns
     return {
-        **({} if opened.tsa_url is None else {"colophon_tsa_up": (answers, float(opened.tsa_answers()))}),
+        **_authority(opened),
         "colophon_trail_entries": ("Entries in the newest checkpoint.", opened.log.size()),
         "colophon_trail_pending_entries": ("Entries that have no number yet.", opened.log.waiting()),
         "colophon_trail_stalled_seconds": (
@@ -110,6 +111,18 @@ def _gauges(request: Request) -> dict[str, tuple[str, float]]:
         "colophon_heavy_running": ("Pieces of work on media under way.", line.running),
         "colophon_heavy_waiting": ("Pieces of work on media in line.", line.waiting),
         "colophon_selftest_passed": ("1 where the start-up self-test passed.", _passed(request)),
+    }
+
+
+def _authority(opened: House) -> dict[str, tuple[str, float]]:
+    """What the time stamp authority said when signing or the chores asked it last; nothing until then."""
+    seen = opened.tsa_asked
+    if seen.at is None:
+        return {}
+    says = "1 where the time stamp authority answered when asked last; where not, what is signed waits for its stamp."
+    return {
+        "colophon_tsa_up": (says, float(seen.up)),
+        "colophon_tsa_asked_seconds": ("Time since the time stamp authority was asked last.", time.monotonic() - seen.at),
     }
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, delete, or_, select, update
+from sqlalchemy import Engine, delete, func, select, update
 
 from provenance.store.database import insert, reading, writing
 from provenance.store.records import is_name
@@ -81,12 +81,20 @@ class Jobs:
         return None if row is None else _job(row)
 
     def take(self, runner: str, *, now: datetime) -> Job | None:
-        """Take the job that has waited longest, or whose runner died; nobody else gets it while the lease is renewed."""
+        """Take a job that waits, or whose runner died; nobody else gets it while the lease is renewed.
+
+        The caller whose last job was longest ago comes first, then what has waited longest: a caller's thousand jobs are in
+        nobody else's way.
+        """
         now = utc(now)
+        served = (
+            select(job.c.caller, func.max(job.c.updated_at).label("at")).where(job.c.attempts > 0).group_by(job.c.caller).cte()
+        )
         with writing(self._engine) as connection:
-            due = select(job.c.id).where(job.c.due_at <= now).order_by(job.c.due_at, job.c.created_at).limit(1)
+            due = select(job.c.id).outerjoin(served, served.c.caller == job.c.caller).where(job.c.due_at <= now)
+            due = due.order_by(served.c.at.is_not(None), served.c.at, job.c.due_at, job.c.created_at).limit(1)
             if connection.dialect.name == "postgresql":
-                due = due.with_for_update(skip_locked=True)
+                due = due.with_for_update(skip_locked=True, of=job)
             job_id = connection.scalar(due)
             if job_id is None:
                 return None
@@ -124,10 +132,11 @@ class Jobs:
             gone = delete(job).where(job.c.due_at.is_(None), job.c.updated_at < utc(before)).returning(job.c.id)
             return tuple(connection.scalars(gone))
 
-    def waiting(self) -> int:
-        """Return how many jobs are not over."""
+    def waiting(self, caller: str | None = None) -> int:
+        """Return how many jobs are not over: of a caller, or of all."""
+        some = select(func.count()).select_from(job).where(job.c.due_at.is_not(None))
         with reading(self._engine) as connection:
-            return len(connection.execute(select(job.c.id).where(or_(job.c.state == QUEUED, job.c.state == RUNNING))).all())
+            return int(connection.scalar(some if caller is None else some.where(job.c.caller == caller)) or 0)
 
     @staticmethod
     def _held(job_id: str, runner: str) -> Any:

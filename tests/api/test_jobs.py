@@ -45,8 +45,8 @@ def jobs(database_url: str) -> Iterator[Jobs]:
     engine.dispose()
 
 
-def add(jobs: Jobs, name: str, same: str | None = None) -> str:
-    return jobs.add(name, "verify", {"n": 1}, same=same or name, sha256=None, caller="key:a", at=AT).id
+def add(jobs: Jobs, name: str, same: str | None = None, caller: str = "key:a") -> str:
+    return jobs.add(name, "verify", {"n": 1}, same=same or name, sha256=None, caller=caller, at=AT).id
 
 
 class TestRows:
@@ -100,6 +100,27 @@ class TestRows:
         assert jobs.forget(AT) == ()
         assert jobs.forget(AT + timedelta(seconds=1)) == (taken.id,)
         assert jobs.waiting() == 1
+
+    def test_a_callers_many_jobs_are_in_nobody_elses_way(self, jobs: Jobs) -> None:
+        for name in ("a1", "a2", "a3"):
+            add(jobs, name)
+        add(jobs, "b1", caller="key:b")
+        order = []
+        for second in range(4):
+            taken = jobs.take("r", now=AT + timedelta(seconds=second))
+            assert taken is not None
+            order.append(taken.id)
+            assert jobs.end(taken.id, "r", {}, failed=False, now=AT + timedelta(seconds=second))
+        assert order == ["a1", "b1", "a2", "a3"]
+        assert jobs.take("r", now=AT + timedelta(seconds=9)) is None
+
+    def test_what_waits_is_counted_by_caller(self, jobs: Jobs) -> None:
+        assert [add(jobs, name, caller=caller) for name, caller in (("a", "key:a"), ("b", "key:b"), ("c", "key:a"))]
+        assert (jobs.waiting(), jobs.waiting("key:a"), jobs.waiting("key:c")) == (3, 2, 0)
+        assert jobs.take("r", now=AT) is not None
+        assert jobs.waiting() == 3  # what is under way is not over
+        assert jobs.end("a", "r", {}, failed=True, now=AT)
+        assert (jobs.waiting(), jobs.waiting("key:a")) == (2, 1)
 
     @pytest.mark.parametrize("name", ["", "never", "\0", "x" * 600])
     def test_an_unknown_id_is_no_job(self, jobs: Jobs, name: str) -> None:
@@ -170,6 +191,15 @@ class TestService:
                 time.sleep(0.1)
         assert found.result is not None
         assert found.result["type"] == "/problems/over-budget"
+
+    def test_no_caller_fills_the_disk(
+        self, client: TestClient, house: House, small: bytes, problem: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Jobs, "waiting", lambda _, caller=None: 10_000 if caller == "local" else 0)
+        before = sorted((house.settings.home / "jobs").glob("*"))
+        found = problem(client.post("/api/v1/verify", files={"file": small + b"9"}, headers=LATER), 503, "busy")
+        assert "yours" in found["detail"]
+        assert sorted((house.settings.home / "jobs").glob("*")) == before
 
     def test_no_such_job(self, client: TestClient, problem: Any) -> None:
         problem(client.get("/api/v1/jobs/never"), 404, "not-found")

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from api import app as application
-from api import logs, selftest
+from api import chores, logs, selftest
 from api.metrics import Requests, gauges
 from api.settings import Settings
+from api.wiring import House
 from keys.errors import SignerUnavailableError
 from keys.signers.socket import SocketSigner
 from provenance.errors import DatabaseUnavailableError
@@ -168,9 +169,23 @@ def test_a_fault_of_ours_is_logged_with_its_trace(client: TestClient, log: io.St
 
 @pytest.mark.parametrize("answers", [True, False])
 def test_a_time_stamp_authority_that_is_down_is_told_and_stops_nothing(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch, answers: bool
+    client: TestClient, house: House, monkeypatch: pytest.MonkeyPatch, answers: bool
 ) -> None:
     if not answers:
         monkeypatch.setattr("keys.tsa.probe", lambda *_: False)
-    assert f"colophon_tsa_up {float(answers):g}\n" in client.get("/metrics").text
+    chores.round_of(house)
+    monkeypatch.setattr("keys.tsa.probe", lambda *_: pytest.fail("asked on a scrape"))
+    lines = client.get("/metrics").text.splitlines()
+    assert f"colophon_tsa_up {float(answers):g}" in lines
+    (age,) = [float(line.split()[1]) for line in lines if line.startswith("colophon_tsa_asked_seconds ")]
+    assert 0 <= age < 60
     assert client.get("/readyz").status_code == 200
+
+
+def test_nothing_is_said_of_an_authority_that_nobody_asked(client: TestClient, house: House) -> None:
+    seen = replace(house.tsa_asked)
+    house.tsa_asked.at = None
+    try:
+        assert "colophon_tsa" not in client.get("/metrics").text
+    finally:
+        house.tsa_asked.up, house.tsa_asked.at = seen.up, seen.at

@@ -197,6 +197,68 @@ def test_waiting_work_holds_no_thread_of_the_frameworks_pool() -> None:
     assert alone(everything) == 0
 
 
+class Line:
+    """A line with one turn that is taken until `ends`; who asks is noted as they are served."""
+
+    def __init__(self, group: Any, in_line: int) -> None:
+        self.turns, self.served, self.refused = Turns(at_once=1, in_line=in_line), [], []
+        self._group, self._gate = group, threading.Event()
+        group.start_soon(self.turns.take, lambda: self._gate.wait(5), "first")
+
+    async def ask(self, client: str) -> anyio.CancelScope:
+        scope = anyio.CancelScope()
+
+        async def one() -> None:
+            with scope:
+                try:
+                    await self.turns.take(lambda: self.served.append(client), client)
+                except ProblemError as error:
+                    assert error.problem.kind.slug == "busy"
+                    self.refused.append(client)
+
+        self._group.start_soon(one)
+        await anyio.sleep(0.01)
+        return scope
+
+    def ends(self) -> None:
+        self._gate.set()
+
+
+def in_line(asked: str, in_line: int = 100, leaves: str = "") -> tuple[str, str]:
+    """Clients in the order of being served, and those refused; those in `leaves` give up before the first turn ends."""
+
+    async def everything() -> tuple[str, str]:
+        async with anyio.create_task_group() as group:
+            line = Line(group, in_line)
+            await anyio.sleep(0.01)
+            scopes = [(client, await line.ask(client)) for client in asked]
+            for client, scope in scopes:
+                if client in leaves:
+                    scope.cancel()
+            await anyio.sleep(0.01)
+            line.ends()
+        assert (line.turns.running, line.turns.waiting) == (0, 0)
+        return "".join(line.served), "".join(line.refused)
+
+    found: tuple[str, str] = alone(everything)
+    return found
+
+
+def test_the_next_turn_is_another_clients() -> None:
+    assert in_line("aaaabbc") == ("abcabaa", "")
+
+
+def test_whoever_fills_the_line_makes_room_for_others() -> None:
+    assert in_line("aaaaab", in_line=4) == ("abaa", "aa")  # the fifth of its own, and the fourth for the other's first
+    assert in_line("aabbc", in_line=4) == ("abcb", "a")
+    assert in_line("abcd", in_line=3) == ("abc", "d")  # nobody has more than the newcomer would have
+
+
+def test_who_left_the_line_is_forgotten() -> None:
+    assert in_line("abab", leaves="a") == ("bb", "")
+    assert in_line("ab", leaves="ab") == ("", "")
+
+
 # ——— idempotency ———
 
 
