@@ -37,14 +37,16 @@ _MEDIA = ("image/", "audio/", "video/", "application/", "model/", "text/")
 Id = Annotated[str, Path(description="Label of an active manifest, `urn:c2pa:…`.", max_length=512)]
 Most = Annotated[int, Query(alias="maxResults", ge=1, le=10_000, description="At most so many matches.")]
 Algorithm = Annotated[str | None, Query(max_length=512)]
-_WHERE = errors("invalid-request", "no-key", "not-allowed", "unavailable")
+_READ = ("invalid-request", "no-key", "not-allowed", "unavailable")
+_SENT = (*_READ, "bad-request", "foreign-page", "too-large")  # what is told of whatever has a body
+_STATED = errors(*_SENT, "not-found", "not-in-claim")
 
 
 @router.get(
     "/matches/byBinding",
     summary="Manifests that carry a soft binding",
     response_model=shapes.QueryResult,
-    responses=shapes.MATCHES | _WHERE,
+    responses=shapes.MATCHES | errors(*_READ),
 )
 def by_binding_get(
     request: Request,
@@ -57,7 +59,10 @@ def by_binding_get(
 
 
 @router.post(
-    "/matches/byBinding", summary="The same for long values", response_model=shapes.QueryResult, responses=shapes.MATCHES | _WHERE
+    "/matches/byBinding",
+    summary="The same for long values",
+    response_model=shapes.QueryResult,
+    responses=shapes.MATCHES | errors(*_SENT),
 )
 def by_binding_post(request: Request, query: shapes.BindingQuery, most: Most = 10) -> Response:
     """Manifests whose signed claims carry that algorithm and value, the earliest first."""
@@ -68,7 +73,7 @@ def by_binding_post(request: Request, query: shapes.BindingQuery, most: Most = 1
     "/matches/byContent",
     summary="Manifests of a file that lost its own",
     response_model=shapes.QueryResult,
-    responses={**shapes.MATCHES, **_WHERE, **errors("too-large", "unsupported-media", "damaged-media", "over-budget", "busy")},
+    responses={**shapes.MATCHES, **errors(*_SENT, "unsupported-media", "damaged-media", "over-budget", "busy")},
     openapi_extra={"requestBody": {"required": True, "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 async def by_content(
@@ -98,8 +103,7 @@ async def by_content(
     response_model=shapes.QueryResult,
     responses={
         **shapes.MATCHES,
-        **_WHERE,
-        **errors("too-large", "unsupported-media", "damaged-media", "over-budget", "busy", "not-fetched"),
+        **errors(*_SENT, "unsupported-media", "damaged-media", "over-budget", "busy", "not-fetched"),
     },
 )
 async def by_reference(request: Request, query: shapes.ReferenceQuery, alg: Algorithm = None, most: Most = 10) -> Response:
@@ -117,7 +121,7 @@ async def by_reference(request: Request, query: shapes.ReferenceQuery, alg: Algo
     status_code=200,
     summary="Store a manifest",
     response_model=shapes.Stored,
-    responses={**shapes.STORED, **_WHERE, **errors("unsupported-media", "unusable-file", "conflict", "not-in-claim")},
+    responses={**shapes.STORED, **errors(*_SENT, "unsupported-media", "unusable-file", "conflict", "not-in-claim")},
     openapi_extra=_STORE,
 )
 async def store_manifest(request: Request, return_receipt: Annotated[bool, Query(alias="returnReceipt")] = False) -> Response:
@@ -139,7 +143,7 @@ async def store_manifest(request: Request, return_receipt: Annotated[bool, Query
     "/manifests/{manifest_id}",
     summary="A manifest store",
     response_class=Response,
-    responses={200: {"content": {STORE_TYPE: {}}}, **errors("not-found"), **_WHERE},
+    responses={200: {"content": {STORE_TYPE: {}}}, **errors(*_READ, "not-found")},
 )
 def manifest(
     request: Request, manifest_id: Id, active_only: Annotated[bool, Query(alias="returnActiveManifest")] = False
@@ -154,7 +158,10 @@ def manifest(
 
 
 @router.delete(
-    "/manifests/{manifest_id}", status_code=204, summary="Withdraw a manifest", responses={**errors("not-found"), **_WHERE}
+    "/manifests/{manifest_id}",
+    status_code=204,
+    summary="Withdraw a manifest",
+    responses=errors(*_READ, "foreign-page", "not-found"),
 )
 def delete_manifest(request: Request, manifest_id: Id) -> Response:
     """Withdraw its asset: it is neither found nor handed out any more. The trail keeps that it was there."""
@@ -169,7 +176,7 @@ def delete_manifest(request: Request, manifest_id: Id) -> Response:
     "/manifests/{manifest_id}/receipts",
     summary="A manifest's receipt",
     response_model=shapes.Receipt,
-    responses={**shapes.example(shapes.RECEIPT), **errors("not-found"), **_WHERE},
+    responses={**shapes.example(shapes.RECEIPT), **errors(*_READ, "not-found")},
 )
 def receipt(request: Request, manifest_id: Id) -> Response:
     """What proves that this repository took the manifest in: an inclusion proof of its entry in the log."""
@@ -181,7 +188,7 @@ def receipt(request: Request, manifest_id: Id) -> Response:
     "/manifests/{manifest_id}/receipts",
     summary="Check a receipt",
     response_model=shapes.CheckedReceipt,
-    responses={**shapes.CHECKED, **errors("not-found"), **_WHERE},
+    responses={**shapes.CHECKED, **errors(*_SENT, "not-found")},
 )
 def check_receipt(request: Request, manifest_id: Id, given: dict[str, Any]) -> Response:
     """The receipt again, with `verified`, and `error` where it does not hold."""
@@ -189,8 +196,8 @@ def check_receipt(request: Request, manifest_id: Id, given: dict[str, Any]) -> R
     return json_response(receipts.checked(opened, _known(opened.registry, manifest_id), given))
 
 
-@router.post("/bindings", status_code=204, summary="State a binding", responses={**errors("not-found", "not-in-claim"), **_WHERE})
-@router.put("/bindings", status_code=204, summary="State a binding", responses={**errors("not-found", "not-in-claim"), **_WHERE})
+@router.post("/bindings", status_code=204, summary="State a binding", responses=_STATED)
+@router.put("/bindings", status_code=204, summary="State a binding", responses=_STATED)
 def state_binding(request: Request, given: shapes.BindingClaim) -> Response:
     """Accepted where the manifest's signed claim carries the binding, which was then known already; refused otherwise."""
     need(request, "store:bindings")

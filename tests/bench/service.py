@@ -1,6 +1,7 @@
-"""What verifying, finding and being attacked cost: `python -m tests.bench.service [verify|find|false|attack]…`
+"""What verifying and finding cost: `python -m tests.bench.service [verify|find]…`
 
-Each figure stands beside its own measure of the same run: SHA-256 of the same bytes, a quiet service, the wrong photos.
+Each figure stands beside its own measure of the same run, as SHA-256 of the same bytes. Under attack: `tests.bench.attack`;
+unregistered pictures: `tests.bench.strangers`.
 """
 
 from __future__ import annotations
@@ -8,10 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import socket
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -26,12 +25,11 @@ from sqlalchemy import Engine, insert
 from provenance import fingerprint
 from provenance.store import connect, migrate, similar
 from provenance.store.tables import asset, fingerprint_chunk, manifest
-from tests.bench.feed import served
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = Path(os.environ.get("COLOPHON_CORPUS", ROOT.parent / "shared" / "corpus"))
 Rgb = NDArray[np.uint8]
-REGISTERED, UNREGISTERED = 1_000_000, 5_000
+REGISTERED = 1_000_000
 _NEAR = 40  # as Registry.near
 
 
@@ -120,107 +118,6 @@ def find() -> Iterator[str]:
         yield f"| code and look-up | {np.percentile(times, 50):.1f} | {np.percentile(times, 95):.1f} | {hits} of {len(real)} |"
 
 
-def false(marks: int = 40) -> Iterator[str]:
-    """Pictures that nobody registered, against a registry of other photos: what the fingerprint leads to, and what then fits."""
-    from provenance import fit
-    from watermark import engines
-    from watermark.payload import PUBLIC_KEY
-
-    everything, rng = photos(), np.random.default_rng(2026)
-    known, strangers = everything[::2], everything[1::2]
-    codes = {name: similar.parse(fingerprint.image_code(rgb)) for name, rgb in known}
-    pixels = dict(known)
-    leads = fits = read = 0
-    closest = 256
-    for number in range(UNREGISTERED):
-        _, rgb = strangers[number % len(strangers)]
-        picture = _augmented(rgb, rng)
-        for code in (fingerprint.image_code(picture), fingerprint.mirrored_image_code(picture)):
-            near = [(similar.parse(code).distance(other) or 0, name) for name, other in codes.items()]
-            closest = min(closest, min(near)[0])
-            for distance, name in near:
-                if distance <= _NEAR:
-                    leads += 1
-                    fits += str(fit.classify(fit.measure(picture, pixels[name]))) == "fits"
-        if number < marks:
-            read += engines.default("image").detect(picture, keys=(PUBLIC_KEY,)).mark_id is not None
-    yield f"| {UNREGISTERED:,} unregistered pictures, {len(known)} registered | |"
-    yield "|---|---|"
-    yield f"| led by fingerprint (≤ {_NEAR} bits; closest {closest}) | {leads} |"
-    yield f"| of these, content fits: false recoveries by fingerprint | {fits} |"
-    yield f"| marks read in the first {marks} of them | {read} |"
-
-
-def attack() -> Iterator[str]:
-    """p95 of a status while others upload what is hostile, ÷ p95 when quiet."""
-    with tempfile.TemporaryDirectory() as folder, served("feed", folder) as feed:
-        port = feed._socket.getpeername()[1]
-        path = f"/api/v1/feed/status?ids={hashlib.sha256(b'1').hexdigest()}"
-        quiet = _latencies(port, path, 400)
-        over = threading.Event()
-        attackers = [threading.Thread(target=_upload, args=(port, over), daemon=True) for _ in range(4)]
-        for one in attackers:
-            one.start()
-        time.sleep(1.0)
-        under = _latencies(port, path, 400)
-        over.set()
-        p95 = [float(np.percentile(times, 95)) for times in (quiet, under)]
-        yield "| feed status, one id, over a socket | p50 ms | p95 ms |"
-        yield "|---|---|---|"
-        yield f"| quiet | {np.percentile(quiet, 50):.2f} | {p95[0]:.2f} |"
-        yield f"| four callers upload bombs without a pause | {np.percentile(under, 50):.2f} | {p95[1]:.2f} |"
-        yield f"| ÷ | | {p95[1] / p95[0]:.2f} |"
-
-
-def _latencies(port: int, path: str, count: int) -> list[float]:
-    times = []
-    with socket.create_connection(("127.0.0.1", port)) as line, line.makefile("rb") as answers:
-        for _ in range(count):
-            began = time.perf_counter()
-            line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            length = 0
-            while (header := answers.readline().lower()) != b"\r\n":
-                if header.startswith(b"content-length:"):
-                    length = int(header.split(b":")[1])
-            answers.read(length)
-            times.append((time.perf_counter() - began) * 1e3)
-            time.sleep(0.005)
-    return times
-
-
-def _upload(port: int, over: threading.Event) -> None:
-    """Empty boxes in their thousands (quadratic in the parser), again and again, each time other bytes."""
-    import http.client
-
-    number = 0
-    while not over.is_set():
-        number += 1
-        bomb = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + b"\x00\x00\x00\x08free" * 20_000 + str(number).encode()
-        body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="b.mp4"\r\n\r\n' + bomb + b"\r\n--b--\r\n"
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-        try:
-            connection.request("POST", "/api/v1/verify", body, {"Content-Type": "multipart/form-data; boundary=b"})
-            connection.getresponse().read()
-        except OSError:
-            pass  # the service was stopped
-        finally:
-            connection.close()
-
-
-def _augmented(rgb: Rgb, rng: np.random.Generator) -> Rgb:
-    """A crop of a tenth to all of a picture, perhaps mirrored, brighter or darker, encoded anew."""
-    height, width = rgb.shape[:2]
-    share = rng.uniform(0.32, 1.0)
-    h, w = max(64, int(height * share)), max(64, int(width * share))
-    y, x = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
-    part = rgb[y : y + h, x : x + w]
-    part = part[:, ::-1] if rng.random() < 0.3 else part
-    lit = np.clip(part.astype(np.float32) * rng.uniform(0.7, 1.3) + rng.uniform(-20, 20), 0, 255).astype(np.uint8)
-    ok, data = cv2.imencode(".jpg", np.ascontiguousarray(lit[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 95))])
-    assert ok
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[:, :, ::-1])
-
-
 def _fill(engine: Engine, real: list[str], count: int) -> None:
     """Rows as registering leaves them: the real codes first, then random ones."""
     at = datetime.now(UTC)
@@ -268,7 +165,7 @@ def _cpu(work: Callable[[], object], times: int) -> float:
     return (time.process_time() - began) / times
 
 
-PARTS: dict[str, Callable[[], Iterator[str]]] = {"verify": verify, "find": find, "false": false, "attack": attack}
+PARTS: dict[str, Callable[[], Iterator[str]]] = {"verify": verify, "find": find}
 
 
 if __name__ == "__main__":

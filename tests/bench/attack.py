@@ -1,0 +1,174 @@
+"""p95 of a feed status while others send what is hostile, ÷ p95 when quiet: `python -m tests.bench.attack [KIND]…`
+
+The service, whoever measures and the attackers are processes of their own; attackers step back in priority, for theirs would
+be other machines. Each kind is measured beside a quiet stretch right before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from tests.bench.feed import served
+
+ROOT = Path(__file__).resolve().parents[2]
+ASKED, ROUNDS, ATTACKERS = 400, 3, 4
+_WARMING_S = 3.0  # until attackers have been read, and are at it
+_HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="b.mp4"\r\n\r\n'
+_END = b"\r\n--b--\r\n"
+_FORM = {"Content-Type": "multipart/form-data; boundary=b"}
+
+
+def table(kinds: list[str]) -> Iterator[str]:
+    """A line for each kind of attack: medians over rounds, each of a service of its own."""
+    yield "| feed status, one id, over a socket | quiet p50, p95 ms | under attack p50, p95 ms | p95 ÷ quiet | answered |"
+    yield "|---|---|---|---|---|"
+    for kind in kinds:
+        rounds, answered = [], Counter[str]()
+        for _ in range(ROUNDS):
+            quiet, under, said = _round(kind)
+            answered.update(said)
+            rounds.append([float(np.percentile(times, share)) for times in (quiet, under) for share in (50, 95)])
+        q50, q95, a50, a95 = np.median(rounds, axis=0)
+        ratio = float(np.median([one[3] / one[1] for one in rounds]))
+        told = ", ".join(f"{count} × {word}" for word, count in sorted(answered.items()))
+        yield f"| {ABOUT[kind]} | {q50:.2f}, {q95:.2f} | {a50:.2f}, {a95:.2f} | {ratio:.2f} | {told} |"
+
+
+def _round(kind: str) -> tuple[list[float], list[float], list[str]]:
+    """Milliseconds of each answer when quiet and under attack; and what the attackers were told."""
+    path = f"/api/v1/feed/status?ids={hashlib.sha256(b'1').hexdigest()}"
+    with tempfile.TemporaryDirectory() as folder, served("feed", folder) as feed:
+        port = feed._socket.getpeername()[1]
+        _latencies(port, path, 50)
+        quiet = _latencies(port, path, ASKED)
+        with _attacked(kind, port) as answered:
+            time.sleep(_WARMING_S)
+            under = _latencies(port, path, ASKED)
+        return quiet, under, answered
+
+
+@contextmanager
+def _attacked(kind: str, port: int) -> Iterator[list[str]]:
+    """Four attackers for the length of the block; then what they were answered."""
+    command = [sys.executable, "-m", "tests.bench.attack", "--send", kind, str(port)]
+    senders = [
+        subprocess.Popen([*command, str(number)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for number in range(ATTACKERS)
+    ]
+    answered: list[str] = []
+    try:
+        yield answered
+    finally:
+        for one in senders:
+            one.terminate()
+            answered += one.communicate()[0].split()
+
+
+def _latencies(port: int, path: str, count: int) -> list[float]:
+    times = []
+    with socket.create_connection(("127.0.0.1", port)) as line, line.makefile("rb") as answers:
+        for _ in range(count):
+            began = time.perf_counter()
+            line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            length = 0
+            while (header := answers.readline().lower()) != b"\r\n":
+                if header.startswith(b"content-length:"):
+                    length = int(header.split(b":")[1])
+            answers.read(length)
+            times.append((time.perf_counter() - began) * 1e3)
+            time.sleep(0.005)
+    return times
+
+
+def _send(kind: str, port: int, seed: int) -> None:
+    """Attack until ended; says the status of each answer."""
+    os.nice(10)
+    for number in range(seed, 1 << 30, ATTACKERS):
+        line = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        try:
+            status = KINDS[kind](line, number)
+        except OSError:
+            status = 0  # cut off, as it should be
+        finally:
+            line.close()
+        print(status, flush=True)
+
+
+def _boxes(line: http.client.HTTPConnection, number: int) -> int:
+    """Empty boxes in their thousands, quadratic in many a parser, each time other bytes."""
+    bomb = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + b"\x00\x00\x00\x08free" * 20_000 + str(number).encode()
+    return _posted(line, _HEAD + bomb + _END)
+
+
+def _large(line: http.client.HTTPConnection, number: int) -> int:
+    """Ninety megabytes of nothing, as fast as they are taken."""
+    return _posted(line, _HEAD + str(number).encode() + bytes(90 << 20) + _END)
+
+
+def _pixels(line: http.client.HTTPConnection, number: int) -> int:
+    """A PNG of 30,000 × 30,000 pixels in some kilobytes."""
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 1, 0, 0, 0, 0))
+    body = chunk(b"IDAT", zlib.compress(bytes(3751) * 30_000, 9)) + chunk(b"tEXt", b"n\0%d" % number)
+    return _posted(line, _HEAD + b"\x89PNG\r\n\x1a\n" + head + body + chunk(b"IEND", b"") + _END)
+
+
+def _parts(line: http.client.HTTPConnection, number: int) -> int:
+    """A form of a hundred thousand parts."""
+    part = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n%d\r\n' % number
+    return _posted(line, part * 100_000 + b"--b--\r\n")
+
+
+def _ids(line: http.client.HTTPConnection, number: int) -> int:
+    """Five hundred ids that nobody knows, each time others."""
+    ids = ",".join(hashlib.sha256(b"%d %d" % (number, one)).hexdigest() for one in range(500))
+    line.request(
+        "POST", "/api/v1/feed/status", '{"ids":["' + ids.replace(",", '","') + '"]}', {"Content-Type": "application/json"}
+    )
+    return _status(line)
+
+
+def _posted(line: http.client.HTTPConnection, body: bytes) -> int:
+    line.request("POST", "/api/v1/verify", body, _FORM)
+    return _status(line)
+
+
+def _status(line: http.client.HTTPConnection) -> int:
+    answer = line.getresponse()
+    answer.read()
+    return answer.status
+
+
+KINDS: dict[str, Callable[[http.client.HTTPConnection, int], int]] = {
+    "boxes": _boxes, "large": _large, "pixels": _pixels, "parts": _parts, "ids": _ids,
+}  # fmt: skip
+ABOUT = {
+    "boxes": "box bombs", "large": "files of 90 MB", "pixels": "PNGs of 900 megapixels",
+    "parts": "forms of 100,000 parts", "ids": "500 unknown ids a request",
+}  # fmt: skip
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--send"]:
+        _send(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    else:
+        for row in table(sys.argv[1:] or list(KINDS)):
+            print(row, flush=True)
