@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +14,11 @@ from watermark import code, payload
 from watermark.detection import CANONICAL_AREA, SMALLEST_UNIT, Detection, Transform, canonical_unit
 from watermark.errors import CarrierTooSmallError, UnsupportedError
 from watermark.lattice import TILE, TILES, Lattice, Real, lattice
-from watermark.mask import visibility, whiten
+from watermark.mask import luma_and_hues, visibility, whiten
 from watermark.pattern import interpolation, synthesise
 from watermark.placing import follow_pilots, settle
 from watermark.reading import Matrix, Reading, read
-from watermark.spectrum import spectrum
-from watermark.strength import choose
+from watermark.strength import MOST_RAISED, choose
 from watermark.sync import Alignment, PoseSearch
 
 ALGORITHM = "org.colophon.mark.image.1"
@@ -33,6 +31,10 @@ P_FALSE = 1e-9
 """A picture is said to carry a mark only if chance is bounded by this, over the whole search."""
 READINGS = 40
 """Most readings of one picture under one key; part of the bound."""
+FIRST = 2
+"""Readings, of the picture taken as whole, that have half of the allowed chance for themselves: most copies are whole."""
+UNSURE, LIKELY = 1, 4
+"""Tile offsets that are decoded under a pose that the pilots do not speak for, and under one for which they do, or the whole."""
 VIEWS = ((WORK_AREA, ((0.45, 0.8), (0.8, 1.25))), (120_000, ((1.2, 2.15),)), (45_000, ((2.1, 3.4),)))
 """Areas at which a copy is looked at, and the scales searched there, times that of an uncropped copy.
 
@@ -47,11 +49,16 @@ CLEAR = 4.8
 """Agreement of pilots that a true pose seldom lacks, and chance often has."""
 TRIED = 3
 """Poses of a family that are read though they are not sure."""
+SAME, SAME_PLACE = 0.003, 0.03
+"""Difference of two poses, as a share of their size, and of a tile, under which one reading is enough for both."""
 STRAIGHT = 1e-9
 """Terms of perspective, per canonical unit, that count as none."""
 BAND_ROWS = 256
+SAMPLED = 250_000
+"""Pixels, in rows here and there, that tell how strong a mark becomes once it is carried to them."""
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Bands = tuple[tuple[float, float], ...]
 
 
 def embed(pixels: Pixels, mark_id: int, *, key: bytes, strength: float | None = None) -> Pixels:
@@ -79,12 +86,15 @@ def embed(pixels: Pixels, mark_id: int, *, key: bytes, strength: float | None = 
     height, width = pixels.shape[:2]
     unit = canonical_unit(width, height)
     wide, tall = math.ceil(width / unit), math.ceil(height / unit)
-    luma = shrink(luma_of(pixels), wide, tall)
+    picture = shrink(pixels, wide, tall)
+    luma = luma_and_hues(picture)[0]
     parts = synthesise(layout, layout.symbols(word), layout.origin(mark_id), -(-tall // TILE), -(-wide // TILE))
     mark = (parts[0] + parts[1])[:tall, :wide] * visibility(luma)
     mark /= np.sqrt((mark**2).mean())
-    mark *= choose(luma, mark, layout, word, mark_id) if strength is None else strength
-    return _add(pixels, mark, unit)
+    down = interpolation(height, unit, tall)
+    across: Real = np.ascontiguousarray(mark @ interpolation(width, unit, wide).T)
+    wanted = choose(picture, mark, layout, word, mark_id, unit) if strength is None else strength
+    return _add(pixels, down, across * _factor(pixels, down, across, wanted, clipping=strength is None))
 
 
 def detect(pixels: NDArray[np.uint8], *, keys: Sequence[bytes]) -> Detection:
@@ -102,7 +112,7 @@ def detect(pixels: NDArray[np.uint8], *, keys: Sequence[bytes]) -> Detection:
     nothing = Detection(ALGORITHM, None, 1.0, None, None, None)
     if min(pixels.shape[:2]) < SMALLEST or pixels.min() == pixels.max():
         return nothing
-    return search(Views([luma_of(pixels)]), keys)
+    return search(Views([pixels]), keys)
 
 
 def search(views: Views, keys: Sequence[bytes], *, searches: int = 1) -> Detection:
@@ -113,13 +123,17 @@ def search(views: Views, keys: Sequence[bytes], *, searches: int = 1) -> Detecti
         keys: Tried in order; the first that reads wins.
         searches: How many searches may be made of what is one carrier to the caller; all count in the bound on chance.
     """
-    tries = READINGS * len(keys) * searches
-    found = _search(views, keys, math.log(P_FALSE / max(tries, 1)))
+    allowed = [P_FALSE / (tries * max(1, len(keys) * searches)) for tries in _TRIES]
+    found = _search(views, keys, [math.log(chance) for chance in allowed])
     if found is None:
         return Detection(ALGORITHM, None, 1.0, None, None, None)
-    index, view, reading, plane = found
-    chance = math.exp(max(-700.0, reading.log_chance)) * tries
+    index, number, view, reading, plane = found
+    chance = math.exp(max(-700.0, reading.log_chance)) * P_FALSE / allowed[number]
     return Detection(ALGORITHM, reading.mark_id, chance, reading.bit_errors, index, _transform(view, plane, reading))
+
+
+_TRIES = (2 * FIRST * LIKELY,) * FIRST + (2 * (READINGS - FIRST) * LIKELY,) * (READINGS - FIRST)
+"""By how much the chance of each decoding counts, reading by reading: the inverses add up to 1 over all decodings."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,15 +151,32 @@ class _View:
     poses: PoseSearch
 
 
-def _search(views: Views, keys: Sequence[bytes], limit: float) -> tuple[int, _View, Reading, Matrix] | None:
-    """Try poses, the likely ones first, until one reads under one of the keys."""
+def _search(views: Views, keys: Sequence[bytes], limits: list[float]) -> tuple[int, int, _View, Reading, Matrix] | None:
+    """Try poses, the likely ones first, until one reads under one of the keys: key, number of the reading, and what it gave."""
     for index, key in enumerate(keys):
         layout = lattice(key)
-        for view, plane in itertools.islice(_poses(views, layout), READINGS):
-            reading = read(view.white, layout, plane, limit)
+        for number, (limit, (view, plane, offsets)) in enumerate(zip(limits, _distinct(_poses(views, layout)), strict=False)):
+            reading = read(view.white, layout, plane, limit, most=offsets)
             if reading:
-                return index, view, reading, settle(view.white, layout, plane, reading)
+                return index, number, view, reading, settle(view.white, layout, plane, reading)
     return None
+
+
+def _distinct(poses: Iterator[tuple[_View, Matrix, int]]) -> Iterator[tuple[_View, Matrix, int]]:
+    """Leave out poses that were read before, at that size of the copy: several families find the same."""
+    seen: list[tuple[_View, Matrix]] = []
+    for view, plane, offsets in poses:
+        if not any(view is other and _alike(plane, before) for other, before in seen):
+            seen.append((view, plane))
+            yield view, plane, offsets
+
+
+def _alike(one: Matrix, other: Matrix) -> bool:
+    """Whether two poses differ by whole tiles and next to nothing else."""
+    apart = np.linalg.solve(one, other)
+    apart /= apart[2, 2]
+    shift = np.abs(apart[:2, 2] / TILE)
+    return bool(np.abs(apart[:2, :2] - np.eye(2)).max() < SAME and np.abs(shift - np.rint(shift)).max() < SAME_PLACE)
 
 
 class Views:
@@ -154,50 +185,66 @@ class Views:
     Several pictures that carry one mark in one pose, such as the frames of a film, add up: what differs between them fades.
     """
 
-    def __init__(self, lumas: Iterable[NDArray[np.uint8]] = ()) -> None:
-        self._lumas = list(lumas)
-        self._summed = [(0, np.zeros((), np.float32))] * len(VIEWS)
+    def __init__(self, pictures: Iterable[Pixels] = ()) -> None:
+        """Take pictures of one size and form, each as `detect` takes it."""
+        self._pictures = list(pictures)
+        self._summed: dict[tuple[int, int], tuple[int, Real]] = {}
         self._made: list[_View | None] = [None] * len(VIEWS)
 
-    def add(self, luma: NDArray[np.uint8]) -> None:
-        """Take one more picture, shape (H, W), of the size of those before."""
-        self._lumas.append(luma)
+    def add(self, picture: Pixels) -> None:
+        """Take one more picture, of the size and form of those before."""
+        self._pictures.append(picture)
         self._made = [None] * len(VIEWS)
 
     def __len__(self) -> int:
-        return len(self._lumas)
+        return len(self._pictures)
 
     def __getitem__(self, index: int) -> _View:
         if (made := self._made[index]) is None:
-            made = self._made[index] = self._make(index, *VIEWS[index])
+            made = self._made[index] = self._make(*VIEWS[index])
         return made
 
     def __iter__(self) -> Iterator[_View]:
         return (self[index] for index in range(len(VIEWS)))
 
-    def _make(self, index: int, area: float, bands: tuple[tuple[float, float], ...]) -> _View:
-        height, width = self._lumas[0].shape
+    def glance(self) -> _View | None:
+        """The first view of luma alone, in half the time, for a first reading; None where there is no colour to leave out."""
+        if len(self) != 1 or self._pictures[0].ndim == 2 or self._made[0]:
+            return None
+        wide, tall = self._size(WORK_AREA)
+        white = whiten(luma_and_hues(shrink(self._pictures[0], wide, tall))[0])
+        return self._view(white, VIEWS[0][1])
+
+    def _make(self, area: float, bands: Bands) -> _View:
+        wide, tall = self._size(area)
+        count, total = self._summed.get((wide, tall), (0, np.zeros((), np.float32)))
+        for picture in self._pictures[count:]:
+            total = total + whiten(shrink(picture, wide, tall))
+        self._summed[wide, tall] = len(self), total
+        return self._view(np.asarray(total / np.float32(len(self)), np.float32), bands)
+
+    def _size(self, area: float) -> tuple[int, int]:
+        height, width = self._pictures[0].shape[:2]
         factor = max(1.0, math.sqrt(height * width / area))
-        wide, tall = max(1, round(width / factor)), max(1, round(height / factor))
-        count, total = self._summed[index]
-        for luma in self._lumas[count:]:
-            total = total + whiten(shrink(luma, wide, tall))
-        self._summed[index] = len(self._lumas), total
-        white = np.asarray(total / np.float32(len(self._lumas)), np.float32)
-        poses = PoseSearch(spectrum(white), math.sqrt(white.size / CANONICAL_AREA), bands)
-        return _View(white, (width / wide, height / tall), poses)
+        return max(1, round(width / factor)), max(1, round(height / factor))
+
+    def _view(self, white: Real, bands: Bands) -> _View:
+        (height, width), (tall, wide) = self._pictures[0].shape[:2], white.shape
+        return _View(white, (width / wide, height / tall), PoseSearch(white, math.sqrt(white.size / CANONICAL_AREA), bands))
 
 
-def _poses(views: Views, layout: Lattice) -> Iterator[tuple[_View, Matrix]]:
-    """Poses worth a reading, the likely and the cheap ones first.
+def _poses(views: Views, layout: Lattice) -> Iterator[tuple[_View, Matrix, int]]:
+    """Poses worth a reading, and how many tile offsets are worth decoding; the likely and the cheap ones first.
 
-    1. The whole picture, as it was or resized: needs no pilots.
+    1. The whole picture, as it was or resized: needs no pilots. First without its colours.
     2. View by view, family by family: poses whose pilots leave little doubt. Most copies are read here.
     3. The whole picture, mirrored or turned by quarters: needs no pilots.
     4. The best of the other poses of each family.
     """
+    if glance := views.glance():
+        yield glance, next(_whole(glance)), LIKELY
     whole = list(_whole(views[0]))
-    yield views[0], whole[0]
+    yield views[0], whole[0], LIKELY
     sure, doubtful = 0, [list[tuple[float, _View, Matrix]]() for _ in FAMILIES]
     for view in views:
         for left, search in zip(doubtful, FAMILIES, strict=True):
@@ -205,14 +252,14 @@ def _poses(views: Views, layout: Lattice) -> Iterator[tuple[_View, Matrix]]:
                 plane = _plane(view, aligned)
                 if aligned.z > SURE and sure < MOST_SURE:
                     sure += 1
-                    yield view, follow_pilots(view.white, layout, plane)
+                    yield view, follow_pilots(view.white, layout, plane), LIKELY
                 elif aligned.z > CLEAR:
                     left.append((aligned.z, view, plane))
     for plane in whole[1:]:
-        yield views[0], plane
+        yield views[0], plane, UNSURE
     for left in doubtful:
         for _, view, plane in sorted(left, key=lambda pose: -pose[0])[:TRIED]:
-            yield view, follow_pilots(view.white, layout, plane)
+            yield view, follow_pilots(view.white, layout, plane), LIKELY // 2
 
 
 def _plane(view: _View, aligned: Alignment) -> Matrix:
@@ -273,16 +320,36 @@ def _transform(view: _View, plane: Matrix, reading: Reading) -> Transform:
     return Transform((a, b, c, d), (x, y), tuple(whole.ravel().tolist()))
 
 
-def _add(pixels: Pixels, mark: Real, unit: float) -> Pixels:
-    """Carry a mark from canonical samples to pixels and add it, in bands of rows."""
-    height, width = pixels.shape[:2]
-    tall, wide = mark.shape
-    down = interpolation(height, unit, tall)
-    across = np.ascontiguousarray(mark @ interpolation(width, unit, wide).T)
+def _factor(pixels: Pixels, down: Real, across: Real, wanted: float, *, clipping: bool) -> np.float32:
+    """By how much to multiply a mark for its RMS to be as wanted, on a sample of rows; if asked, after clipping to 0–255.
+
+    What is clipped away makes the rest stronger, up to twice: on white pages half is.
+    """
+    rows = slice(0, None, max(1, pixels.shape[0] * pixels.shape[1] // SAMPLED))
+    change = np.asarray(down[rows] @ across, np.float32)
+    plain = wanted / max(float(np.sqrt((change**2).mean())), 1e-6)
+    if not clipping:
+        return np.float32(plain)
+    seen, factor = shrink(pixels[rows], *change.shape[::-1]), plain
+    change = change if seen.ndim == 2 else np.dstack([change] * 3)
+    for _ in range(4):
+        left = np.clip(seen + np.float32(factor) * change, 0, 255) - seen
+        factor = min(MOST_RAISED * plain, factor * wanted / max(float(np.sqrt((left**2).mean())), 1e-6))
+    return np.float32(factor)
+
+
+def _add(pixels: Pixels, down: Real, across: Real) -> Pixels:
+    """Carry a mark from canonical samples to pixels and add it, in bands of rows.
+
+    Args:
+        pixels: The picture, H rows.
+        down: Shape (H, rows of samples): weights from samples to pixels.
+        across: Shape (rows of samples, W): the mark, carried to pixels along rows.
+    """
     out = pixels.copy()
     step = 257.0 if pixels.dtype == np.uint16 else 1.0
-    for top in range(0, height, BAND_ROWS):
-        rows = slice(top, min(top + BAND_ROWS, height))
+    for top in range(0, len(pixels), BAND_ROWS):
+        rows = slice(top, min(top + BAND_ROWS, len(pixels)))
         used = np.flatnonzero(down[rows].any(0))
         change = down[rows, used[0] : used[-1] + 1] @ across[used[0] : used[-1] + 1]
         out[rows] = _changed(pixels[rows], change * np.float32(step))
@@ -312,8 +379,9 @@ def luma_of(pixels: Pixels) -> NDArray[np.uint8]:
     return np.asarray(pixels if pixels.ndim == 2 else cv2.cvtColor(pixels[..., :3], cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def shrink(luma: NDArray[np.uint8], wide: int, tall: int) -> Real:
-    """Return luma at another size, shape (tall, wide), float32, 0–255."""
-    larger = wide > luma.shape[1] or tall > luma.shape[0]
-    method = cv2.INTER_LINEAR if larger else cv2.INTER_AREA
-    return np.asarray(cv2.resize(luma, (wide, tall), interpolation=method), np.float32)
+def shrink(pixels: Pixels, wide: int, tall: int) -> Real:
+    """Return a picture at another size, 0–255, float32: shape (tall, wide), or (tall, wide, 3) of colour, its alpha left out."""
+    larger = wide > pixels.shape[1] or tall > pixels.shape[0]
+    small = cv2.resize(pixels, (wide, tall), interpolation=cv2.INTER_LINEAR if larger else cv2.INTER_AREA)
+    scale = np.float32(1 / 257 if pixels.dtype == np.uint16 else 1)
+    return np.ascontiguousarray(small[..., :3] if pixels.ndim == 3 else small, np.float32) * scale

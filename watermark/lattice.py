@@ -35,7 +35,7 @@ CODE_BITS = 2 * HALF
 DIMENSIONS = 2 * CARRIERS
 COARSE = 9
 """Lines up to this many cycles per tile carry the first half of the carriers."""
-PILOT_SHARE = 0.25
+PILOT_SHARE = 0.18
 """Share of the mark's energy in the pilots."""
 COARSE_SHARE = 0.5
 """Share of the carriers' energy in the first half."""

@@ -17,6 +17,13 @@ MOST_TILES = 40
 GATE = 3.0
 """Standard deviations by which the carriers' energy must stand out at one of the 256 tile offsets to be worth decoding."""
 
+NEARBY = 2.0
+"""Standard deviation, cycles per tile, of the weights with which the amplitude at a frequency is averaged."""
+OWN = 0.6
+"""Trust in that average; the rest goes to the mean over all frequencies, which is steadier where the mark is faint."""
+LIMIT = 2.0
+"""A received value counts no more than this many times their rms."""
+
 _LOG_IDS = 64 * math.log(2)
 
 Matrix = NDArray[np.float64]
@@ -152,9 +159,10 @@ def soft_values(sums: Complex, layout: Lattice) -> Real:
 
     Each carrier counts by the amplitude found around its frequency, so what a copy lost to scaling counts for nothing.
     """
-    power = _nearby(layout) @ (np.abs(sums) ** 2 - 1)
-    values = layout.dimensions(sums * np.sqrt(np.maximum(power, 0.01)))
-    limit = 3 * np.sqrt((values**2).mean())
+    power = np.abs(sums) ** 2 - 1
+    power = OWN * (_nearby(layout) @ power) + (1 - OWN) * power.mean()
+    values = layout.dimensions(sums * np.sqrt(np.maximum(power, 0.02)))
+    limit = LIMIT * np.sqrt((values**2).mean())
     return np.asarray(np.clip(values, -limit, limit) * layout.signs, np.float32)
 
 
@@ -163,11 +171,11 @@ def _nearby(layout: Lattice) -> Real:
     """Weights of a mean over carriers of like frequency in the same half: shape (640, 640)."""
     radius = np.hypot(layout.carriers[:, 0], layout.carriers[:, 1])
     radius[HALF:] += 100
-    weights = np.exp(-((radius[:, None] - radius) ** 2) / 2)
+    weights = np.exp(-((radius[:, None] - radius) ** 2) / (2 * NEARBY**2))
     return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
 
 
-def read(white: Real, layout: Lattice, plane: Matrix, limit: float = 0.0) -> Reading | None:
+def read(white: Real, layout: Lattice, plane: Matrix, limit: float = 0.0, *, most: int = 1) -> Reading | None:
     """Read the id under a pose, or return None where no code word with a good check stands out.
 
     Args:
@@ -175,14 +183,48 @@ def read(white: Real, layout: Lattice, plane: Matrix, limit: float = 0.0) -> Rea
         layout: The key's layout.
         plane: Shape (3, 3), canonical units → copy pixels.
         limit: What `log_chance` of a reading may be at most.
+        most: Tile offsets that are decoded. With one, only where the carriers' energy stands out by `GATE`; more are for poses
+            that are likely in themselves: at the limit of what can be decoded the right offset is often not the first.
     """
     sums = gather(despread(white, layout.carriers, plane), layout)
-    energy = np.minimum(np.abs(sums) ** 2, 8).sum(2)
-    energy = (energy - np.median(energy)) / math.sqrt(CARRIERS)
-    a, b = divmod(int(energy.argmax()), TILES)
-    if energy[a, b] < GATE:
-        return None
-    soft = soft_values(sums[a, b], layout)
+    for (a, b), energy in likely_offsets(sums, layout, most):
+        found = _decode(soft_values(sums[a, b], layout), layout, limit) if most > 1 or energy >= GATE else None
+        if found:
+            mark_id, chance, errors = found
+            origin = layout.origin(mark_id)
+            corner = (origin[0] + a) % TILES, (origin[1] + b) % TILES
+            return Reading(mark_id, chance, errors, corner, (a, b), energy)
+    return None
+
+
+def likely_offsets(sums: Complex, layout: Lattice, most: int) -> list[tuple[tuple[int, int], float]]:
+    """Tile offsets (row, column) at which most energy is, and by how many standard deviations it stands out.
+
+    By turns the best in energy over all carriers, and the best where energy may be in some frequencies only.
+    """
+    power = np.minimum(np.abs(sums) ** 2, 8)
+    flat = power.sum(2)
+    flat = (flat - np.median(flat)) / math.sqrt(CARRIERS)
+    bands, counts = _bands(layout)
+    uneven = (np.maximum((power - 1) @ bands / np.sqrt(counts), 0) ** 2).sum(2)
+    ranks = [np.argsort(-score, axis=None, kind="stable")[:most].tolist() for score in (flat, uneven)]
+    places = list(dict.fromkeys(place for pair in zip(*ranks, strict=True) for place in pair))[:most]
+    return [(divmod(place, TILES), float(flat.flat[place])) for place in places]
+
+
+@lru_cache(maxsize=16)
+def _bands(layout: Lattice) -> tuple[Real, Real]:
+    """Which carriers belong to each of seven bands of frequency, shape (640, 7), and how many they are."""
+    radius = np.hypot(layout.carriers[:, 0], layout.carriers[:, 1])
+    inside = (np.digitize(radius, _BAND_EDGES)[:, None] == np.arange(len(_BAND_EDGES) + 1)).astype(np.float32)
+    return inside, inside.sum(0)
+
+
+_BAND_EDGES = (5, 7, 9, 11, 13, 15)
+
+
+def _decode(soft: Real, layout: Lattice, limit: float) -> tuple[int, float, int] | None:
+    """The id of received values, the logarithm of its chance (at most `limit`), and how many signs were wrong."""
     word = np.bincount(layout.order, soft, CODE_BITS).astype(np.float32)
     size = np.abs(soft).astype(np.float64)
     for bits in code.decode(word, worth=lambda most: _log_bound(size, most) + _LOG_IDS <= limit):
@@ -191,17 +233,8 @@ def read(white: Real, layout: Lattice, plane: Matrix, limit: float = 0.0) -> Rea
             continue
         signs = 1 - 2 * code.encode(bits)[layout.order].astype(np.float32)
         chance = min(0.0, log_chance(soft, signs) + _LOG_IDS)
-        if chance > limit:
-            continue
-        origin = layout.origin(mark_id)
-        return Reading(
-            mark_id=mark_id,
-            log_chance=chance,
-            bit_errors=int((soft * signs < 0).sum()),
-            corner=((origin[0] + a) % TILES, (origin[1] + b) % TILES),
-            shift=(a, b),
-            energy=float(energy[a, b]),
-        )
+        if chance <= limit:
+            return mark_id, chance, int((soft * signs < 0).sum())
     return None
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from watermark.lattice import TILE, Complex, Lattice, Real
 from watermark.polar import LISTED, Candidate, Matrix, PolarMap, levels
-from watermark.spectrum import Spectrum
+from watermark.spectrum import Spectrum, spectrum
 
 TESTED = 2 * LISTED
 """Candidates of a family whose phases are looked at."""
@@ -41,17 +41,24 @@ class Alignment:
 class PoseSearch:
     """The search of one spectrum at the scales for which it is right, family by family of poses."""
 
-    def __init__(self, found: Spectrum, unit: float, bands: Sequence[tuple[float, float]]) -> None:
-        """Make the maps.
+    def __init__(self, white: Real, unit: float, bands: Sequence[tuple[float, float]]) -> None:
+        """Prepare a search; the spectrum and its maps are made when poses are first asked for.
 
         Args:
-            found: Spectrum of the copy.
+            white: Shape (H, W), the whitened copy.
             unit: Copy pixels per canonical unit if the copy were the whole marked picture.
             bands: Scales to search, times that; each band has steps of its own.
         """
-        self._found = found
-        power = levels(found)
-        self._maps = [PolarMap(power, found.shape, unit, low, high) for low, high in bands]
+        self._white, self._unit, self._bands = white, unit, bands
+
+    @cached_property
+    def _found(self) -> Spectrum:
+        return spectrum(self._white)
+
+    @cached_property
+    def _maps(self) -> list[PolarMap]:
+        power = levels(self._found)
+        return [PolarMap(power, self._found.shape, self._unit, low, high) for low, high in self._bands]
 
     def upright(self, layout: Lattice) -> list[Alignment]:
         """Poses turned by 0 or 90°, mirrored or not, of every scale; the best first."""
