@@ -6,11 +6,14 @@ import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from keys.errors import KeysError
+from keys.certificate import outside_validity
+from keys.errors import KeysError, SigningRefusedError
 from keys.notary import witnessed
+from keys.signer import Signer, key_name
 from provenance import sdk
 from provenance.chunking import CHUNK_KB, may_chunk
 from provenance.credential import Credential, Remote, Unreadable
@@ -64,8 +67,8 @@ def sign_file(job: SignJob) -> SignedFile:
         OutputError: the result cannot be written (disk full, no rights).
     """
     clock = Clock()
-    signer = witnessed(job.signer, folder=Path(job.keys_folder))
-    named = witnessed(job.identity, folder=Path(job.keys_folder)) if job.identity else None
+    signer = _opened(job.signer, job.keys_folder)
+    named = _opened(job.identity, job.keys_folder) if job.identity else None
     with ExitStack() as files, reading(job.source) as source, _Watched(job.destination) as destination:
         made_from = [(one.ingredient, one.media_type, files.enter_context(reading(one.path))) for one in job.ingredients]
         try:
@@ -103,6 +106,18 @@ def sign_file(job: SignJob) -> SignedFile:
         credential = sdk.read(stream, sdk.STORE_TYPE, store=sealed.store) if job.beside else sdk.read(stream, job.media_type)
     clock.lap("read back")
     return SignedFile(digest.sha256, digest.size, sealed.store, credential, clock.laps)
+
+
+def _opened(ref: str, keys_folder: str) -> Signer:
+    """A key whose certificate is valid now: the library would lay an ended one, or a clock set back, to the file's charge."""
+    signer = witnessed(ref, folder=Path(keys_folder))
+    at = datetime.now(UTC)
+    outside = outside_validity(signer.chain[0], at)
+    if outside:
+        raise SigningRefusedError(
+            "expired", f"the certificate of the key {key_name(ref)} {outside}, and this clock says {at:%Y-%m-%d %H:%M} UTC"
+        )
+    return signer
 
 
 class _Watched:
