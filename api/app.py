@@ -45,6 +45,7 @@ from api.routes import (
     sign,
     story,
     survival,
+    triage,
     verify,
 )
 from api.routes.common import API, problem_response
@@ -134,7 +135,7 @@ def create_app(house: House | Settings, *, hosts: Sequence[str] = (), guarded: b
     app.add_route(f"{API}/feed/recent", feed.recent, methods=["GET"])
     app.add_route(f"{API}/feed/events", events.changes, methods=["GET"])
     largest = (settings.upload_limit_mb << 20) + _FORM_ROOM
-    for router, files in ((sign.router, 1), (renditions.router, 1), (verify.router, 2), (reverify.router, 2)):
+    for router, files in ((sign.router, 1), (renditions.router, 1), (verify.router, 2), (triage.router, 1), (reverify.router, 2)):
         app.include_router(
             router,
             prefix=API,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.problems import KINDS
+from provenance.triage import triage
 
 _PHOTO = "9f1c3a5e7b2d4f60819a3c5e7f1b2d4f60819a3c5e7f1b2d4f60819a3c5e7f1b"
 _COPY = "0b6e2d94c1f7a8354e9d0c2b7f6a1e3d5c8b9a70f1e2d3c4b5a697887766554f"
@@ -334,8 +335,11 @@ SURVIVAL: dict[str, Any] = {
     ],
 }
 
+TRIAGE = triage(VERDICTS["altered"]["value"]).as_dict() | {"provenance": VERDICTS["altered"]["value"]}
+
 NAMED: dict[str, dict[str, Any]] = {
     **VERDICTS,
+    "triage": {"summary": "A photo with another face", "value": TRIAGE},
     "signed": {"summary": "A photo was signed", "value": SIGNED},
     "asset": {"summary": "A photo", "value": ASSET},
     "deposited": {"summary": "A photo", "value": {"manifest_id": _MANIFEST}},

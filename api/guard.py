@@ -37,6 +37,7 @@ RULES: tuple[tuple[frozenset[str], str, str | None], ...] = (
     (_ANY, "/api/v1/review", "reviewer"),
     (_ANY, "/api/v1/verify", "auditor"),
     (_ANY, "/api/v1/reverify", "auditor"),
+    (_ANY, "/api/v1/analyze_", "auditor"),
     (_ANY, "/api/v1/sign", "signer"),
     (_ANY, "/api/v1/renditions", "signer"),
     (_ANY, "/api/v1/deposits", "signer"),
@@ -56,7 +57,7 @@ RULES: tuple[tuple[frozenset[str], str, str | None], ...] = (
     (_READ, "/feed", None),
 )
 _MEDIA = ("/api/v1/sign", "/api/v1/verify", "/api/v1/renditions")
-HEAVY = (*_MEDIA, "/api/v1/reverify", "/v1/matches/byContent", "/v1/matches/byReference")
+HEAVY = (*_MEDIA, "/api/v1/reverify", "/api/v1/analyze_", "/v1/matches/byContent", "/v1/matches/byReference")
 _LIGHT = "/api/v1/sign/claim"  # a few kilobytes, and a limit of its own in the signing process
 _MOST_CLIENTS = 10_000
 

@@ -208,6 +208,19 @@ class Verdict(Wire):
     pictures: Pictures | None = Field(None, description="Only with `?pictures=true`.")
 
 
+class TriageReason(Reason):
+    weight: Fraction
+
+
+class Triage(Wire):
+    """How soon a person should look: a queue's order, never a judgement."""
+
+    score: Fraction
+    band: Literal["low", "medium", "high"]
+    reasons: list[TriageReason]
+    provenance: Verdict
+
+
 class SoftBinding(Wire):
     alg: str
     value: str

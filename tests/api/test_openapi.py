@@ -26,6 +26,7 @@ EXPECTED = {
     ("get", "/api/v1/assets/{asset_id}/file"), ("get", "/api/v1/feed/status"), ("post", "/api/v1/feed/status"),
     ("get", "/api/v1/feed/key"), ("get", "/api/v1/feed/events"), ("get", "/api/v1/jobs/{job_id}"),
     ("get", "/api/v1/jobs/{job_id}/events"),
+    ("post", "/api/v1/analyze_image"), ("post", "/api/v1/analyze_audio"), ("post", "/api/v1/analyze_video"),
     ("post", "/api/v1/renditions"), ("post", "/api/v1/reverify"),
     ("get", "/api/v1/review"), ("post", "/api/v1/review"), ("get", "/api/v1/review/{review_id}"),
     ("post", "/api/v1/review/{review_id}/decision"), ("post", "/api/v1/assets/{asset_id}/withdrawal"),
