@@ -25,6 +25,7 @@ from watermark.errors import MediaDecodeError, UnsupportedError
 from watermark.film import VideoDetection
 from watermark.sound.detection import AudioDetection
 from watermark.video.frames import evenly, length_s, picture
+from watermark.video.opened import NO_FILM
 
 _THUMBNAIL_SIDE = 256
 # How much stronger than asked a mark may be made so that it can be read back; the first strength that does is taken.
@@ -50,13 +51,17 @@ def read_film(path: str, keys: Sequence[bytes]) -> FilmFacts | SoundFacts:
     """Look for marks in a film's frames, then in its sound, and where in time they are.
 
     Raises:
-        DamagedMediaError, UnsupportedMediaError: it cannot be decoded, or has neither film nor sound.
+        DamagedMediaError, UnsupportedMediaError: it cannot be decoded, or has neither film nor sound; or its film is of a kind
+            that is not read here, and no mark was heard.
     """
     try:
         with media_errors(path):
             found = several.under_each_key(lambda some: video_files.detect_file(Path(path), some, locate=True), keys)
-    except UnsupportedMediaError:
-        return read_sound(path, keys)
+    except UnsupportedMediaError as error:
+        sound = read_sound(path, keys)
+        if sound.detection.found or error.why == NO_FILM:
+            return sound
+        raise  # there is a film, which nobody looked at
     width, height, duration = dimensions(path)
     if not found[0].found and (heard := _heard(path, keys)):
         return FilmFacts(width, height, duration, heard[0], others=heard[1:])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import av
 import cv2
+import numpy as np
 import pytest
 
 from api.settings import Settings
@@ -109,6 +110,21 @@ def test_it_is_found_by_its_mark(house: House, signed: Signed, tmp_path: Path) -
     encode_again(signed.path, tmp_path / "copy.webm", Pass("vp9", 40))
     (match,) = find(tmp_path / "copy.webm", house.desk)
     assert (match.asset.asset_id, match.how, match.agreement) == (signed.asset_id, "mark", "fits")
+
+
+def test_a_film_that_nobody_looked_at_is_not_said_to_have_no_mark(house: House, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "many.mkv"), "w") as target:
+        streams = [target.add_stream("pcm_s16le", rate=8000, layout="mono") for _ in range(33)]
+        picture = target.add_stream("mjpeg", rate=5)
+        picture.width, picture.height, picture.pix_fmt = 64, 64, "yuvj420p"
+        target.mux(picture.encode(av.VideoFrame(64, 64, "yuvj420p")))
+        for stream in streams:
+            sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
+            sound.sample_rate, sound.pts = 8000, 0
+            target.mux(stream.encode(sound))
+    verdict = judged(house, tmp_path / "many.mkv")
+    assert verdict.status is Status.NONE
+    assert any("34 tracks" in item for item in verdict.not_checked)
 
 
 def test_one_that_is_too_short_is_signed_without_and_says_so(house: House, tmp_path: Path) -> None:

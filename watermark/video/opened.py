@@ -18,6 +18,7 @@ from watermark.video.layout import Form
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,ogg,flv,live_flv"
 """Demuxers that may be used."""
 TRACKS_MOST = 32
+NO_FILM = "no film in it"
 SIDE_MOST, PIXELS_MOST = 16_384, 40_000_000
 
 
@@ -34,7 +35,7 @@ def film_streams(container: InputContainer, path: Path) -> list[Any]:
     """
     found = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     if not found:
-        raise UnsupportedError(str(path), "no film in it")
+        raise UnsupportedError(str(path), NO_FILM)
     for stream in found:
         if stream.codec_context is None or not stream.width or not stream.height:
             raise UnsupportedError(str(path), "its film is coded in a way that is not read here")
