@@ -49,8 +49,11 @@ bench-audio: $(READY)  ## the tables of the sound mark, into watermark/SOUND.md:
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.audio --write
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.soundfit --write
 
-bench-video: $(READY)  ## the table of the film mark, into watermark/VIDEO.md: give FILMS="a.mp4 b.mp4"
+bench-video: $(READY)  ## the tables of the film mark, into watermark/VIDEO.md: an hour; FILMS="a.mp4 b.mp4" for others than the corpus
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.video --write $(FILMS)
+	for part in gaps attackers cost; do OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.films $$part --write $(FILMS); done
+	for seed in 1 2 3 4 5 6 7; do OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.films chance --seed $$seed \
+	  --save $(VENV)/video-chance.jsonl --write $(FILMS); done
 
 bench-trail: $(READY)  ## the tables of the trail, to 10^6 entries on both databases, and of 10,000 imports: half an hour
 	$(BIN)/python -m tests.bench.trail --entries 1000000 --curve --write

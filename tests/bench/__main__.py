@@ -6,6 +6,7 @@ Ratios are to a peer or a limit in the same run, in CPU time of this process: mi
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -13,6 +14,12 @@ from pathlib import Path
 from tests.bench import imports, keys, road, trail
 
 ROOT = Path(__file__).resolve().parents[2]
+CORPUS = Path(os.environ.get("COLOPHON_CORPUS", ROOT.parent / "shared" / "corpus"))
+"""Sounds in `audio/`, films in `video/`."""
+
+
+def corpus_films() -> list[Path]:
+    return sorted((CORPUS / "video").glob("*.mp4"))
 
 
 def main(arguments: list[str]) -> None:

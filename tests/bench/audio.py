@@ -11,7 +11,6 @@ import contextlib
 import io
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.bench.__main__ import ROOT, put
+from tests.bench.__main__ import CORPUS, ROOT, put
 from watermark import audio, audio_attacks
 from watermark.audio_ladder import AUDIO_2026, SoundStep
 from watermark.payload import PUBLIC_KEY
@@ -35,8 +34,7 @@ ID = 0x5EED_0F_C0_10_F0_40
 
 def clips() -> Iterator[tuple[str, Samples, int]]:
     """Every sound of the corpus that is not silent, tracks of videos included."""
-    folder = Path(os.environ.get("COLOPHON_CORPUS", Path(__file__).resolve().parents[3] / "shared" / "corpus"))
-    for path in sorted([*(folder / "audio").iterdir(), *(folder / "video").iterdir()]):
+    for path in sorted([*(CORPUS / "audio").iterdir(), *(CORPUS / "video").iterdir()]):
         with av.open(str(path)) as container:
             count = len(container.streams.audio)
         for track in range(count):

@@ -26,7 +26,7 @@ import av
 import cv2
 import numpy as np
 
-from tests.bench.__main__ import ROOT, put
+from tests.bench.__main__ import ROOT, corpus_films, put
 from tests.bench.film_attacks import TRIES, looped, mixture, spoofed
 from watermark import video_files
 from watermark.payload import PUBLIC_KEY
@@ -176,7 +176,7 @@ PARTS: dict[str, tuple[Callable[[list[Path], Path, int], Iterator[Found]], Calla
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=[*PARTS, "mark", "detect"])
-    parser.add_argument("films", nargs="+", type=Path)
+    parser.add_argument("films", nargs="*", type=Path, help="those of the corpus if none are named")
     parser.add_argument("--save", type=Path, help="add what is found to this file, one JSON object a line")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="put the result into watermark/VIDEO.md")
@@ -187,7 +187,7 @@ def main() -> None:
     run, say = PARTS[options.part]
     rows = [json.loads(line) for line in options.save.read_text().splitlines()] if options.save and options.save.exists() else []
     with tempfile.TemporaryDirectory() as folder:
-        for row in run(options.films, Path(folder), options.seed):
+        for row in run(options.films or corpus_films(), Path(folder), options.seed):
             rows.append(row)
             if options.save:
                 with options.save.open("a") as file:

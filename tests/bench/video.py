@@ -26,7 +26,7 @@ import av
 import cv2
 import numpy as np
 
-from tests.bench.__main__ import ROOT, put
+from tests.bench.__main__ import ROOT, corpus_films, put
 from watermark import image, quality, video_files
 from watermark.containers import frames_of
 from watermark.film import Embedder
@@ -160,21 +160,22 @@ def table(measured: dict[str, dict[str, str]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("films", nargs="+", type=Path)
+    parser.add_argument("films", nargs="*", type=Path, help="those of the corpus if none are named")
     parser.add_argument("--save", type=Path, help="keep and reuse what was found, a JSON object of films")
     parser.add_argument("--look", action="store_true", help="measure anew only how it looks")
     parser.add_argument("--write", action="store_true", help="put the table into watermark/VIDEO.md")
     options = parser.parse_args()
+    films = options.films or corpus_films()
     known = json.loads(options.save.read_text()) if options.save and options.save.exists() else {}
     with tempfile.TemporaryDirectory() as folder:
-        for path in options.films:
+        for path in films:
             if options.look and path.stem in known:
                 known[path.stem] |= measure_look(path, Path(folder))
             elif path.stem not in known:
                 known[path.stem] = measure_film(path, Path(folder))
             if options.save:
                 options.save.write_text(json.dumps(known, indent=1))
-    measured = {path.stem: known[path.stem] for path in options.films}
+    measured = {path.stem: known[path.stem] for path in films}
     print(table(measured), flush=True)
     if options.write:
         put(ROOT / "watermark" / "VIDEO.md", "video", table(measured))
