@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import cbor2
 from cryptography import x509
@@ -57,14 +57,22 @@ def claim_of(tbs: bytes) -> Claim:
 
 
 def statement(tbs: bytes) -> Statement:
-    """What the claim in to-be-signed bytes that `objection` has passed says of itself; what has another type says nothing."""
-    claim = _decode(_decode(tbs)[3])
+    """What the claim in to-be-signed bytes that `objection` has passed says of itself."""
+    return said_by(_decode(tbs)[3])
+
+
+def said_by(claim_cbor: bytes) -> Statement:
+    """What a claim says of itself; what has another type says nothing. Total: any bytes give an answer."""
+    claim = _decode(claim_cbor)
     if _is_identity(claim):
         return Statement(IDENTITY)
+    if not isinstance(claim, Mapping):
+        return Statement("")
     info = claim.get("claim_generator_info")
     info = info[0] if _is_list(info) and info else info  # a list in claims of version 1
     info = info if isinstance(info, Mapping) else {}
-    uris = [item["url"] for name in _ASSERTIONS for item in claim.get(name) or () if _is_hashed_uri(item)]
+    listed = [claim.get(name) for name in _ASSERTIONS]
+    uris = [item["url"] for items in listed if _is_list(items) for item in items if _is_hashed_uri(item)]
     return Statement(
         generator=_text(info.get("name")) or _text(claim.get("claim_generator")) or "",
         source_type=_text(info.get(SOURCE_TYPE)),
@@ -129,7 +137,7 @@ def _is_hashed_uri(item: Any) -> bool:
     return isinstance(item, Mapping) and isinstance(item.get("url"), str) and isinstance(item.get("hash"), bytes)
 
 
-def _is_list(value: Any) -> bool:
+def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 

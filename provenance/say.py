@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from provenance import marks
+from provenance import contradictions, marks
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.status import Content, FileCredential, Layers, Owner
 from provenance.verdict import Binding, HistoryStep, Reason, Signature, Status, Trust
@@ -89,12 +89,14 @@ def reasons(
     history: Sequence[HistoryStep],
 ) -> tuple[Reason, ...]:
     """Why, in the order in which a person would ask."""
+    counts = own if layers.credential is FileCredential.INTACT else registered or own
     found = [
         *_credential(layers, own, evidence),
+        *_candour(counts),
         *_mark(layers, evidence),
         *marks.say(evidence.others, evidence.credential),
         *_content(layers, registered, evidence),
-        *_trust(own if layers.credential is FileCredential.INTACT else registered or own),
+        *_trust(counts),
         *_ancestors(history),
         *_budget(evidence),
     ]
@@ -171,6 +173,12 @@ def _credential(layers: Layers, own: Appraisal | None, evidence: Evidence) -> It
             yield "credential.intact", "Signature and content hold: not a byte that was signed has changed."
         if own.identity_faults:
             yield "identity.failed", f"An identity statement in it does not hold: {', '.join(own.identity_faults)}."
+
+
+def _candour(counts: Appraisal | None) -> Iterator[tuple[str, str]]:
+    contradiction = contradictions.of(counts.manifest) if counts is not None and counts.sound else None
+    if contradiction:
+        yield "claim.contradiction", contradiction
 
 
 def _mark(layers: Layers, evidence: Evidence) -> Iterator[tuple[str, str]]:
