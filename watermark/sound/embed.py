@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from watermark.errors import CarrierTooSmallError, UnsupportedError
-from watermark.sound.analysis import Real, energies, spectra, window
+from watermark.sound.analysis import Real, window
 from watermark.sound.detection import LEAST_S
-from watermark.sound.layout import BANDS, BINS, BINS_PER_BAND, FIRST_BIN, FRAME, HOP, PERIOD, RATE, STEPS, layout
+from watermark.sound.layout import BANDS, BINS_PER_BAND, FIRST_BIN, FRAME, HOP, PERIOD, RATE, STEPS, layout
 from watermark.sound.masking import allowance
 from watermark.sound.resample import Resampler, ratio
 
@@ -21,7 +23,6 @@ SILENCE = 1e-5
 
 _OVERLAP = FRAME // HOP
 _LATE = FRAME - HOP  # samples of a tile that the next tile's frames still add to
-_MARKED = slice(FIRST_BIN, FIRST_BIN + BANDS * BINS_PER_BAND)
 _NEPERS_PER_DB = np.log(10) / 20
 
 
@@ -100,19 +101,17 @@ class Embedder:
 
     def _tile(self, samples: Real) -> Real:
         """Return the mark of one period: (channels, 192 + 76,800) in, as much as is complete out."""
-        sums = np.stack([_overlap_add(self._change(spectra(channel))) for channel in samples])
+        sums = np.stack([_overlap_add(self._change(_analysed(channel))) for channel in samples])
         sums[:, :_LATE] += self._tail
         self._tail = sums[:, PERIOD * HOP :]
         out, self._skip = sums[:, self._skip : PERIOD * HOP], 0
         return out
 
-    def _change(self, found: NDArray[np.complex64]) -> NDArray[np.complex64]:
-        """Return what is added to the spectra of a tile's frames: (1200, 129) both."""
-        allowed = allowance(energies(found.real**2 + found.imag**2))
-        gain = np.expm1(self._signs * allowed)
-        change = np.zeros((PERIOD, BINS), np.complex64)
-        change[:, _MARKED] = found[:, _MARKED] * np.repeat(gain, BINS_PER_BAND, axis=1)
-        return change
+    def _change(self, parts: Real) -> Real:
+        """Return what is added to the marked bins of a tile's frames: shape (1200, 2, 24, 4) both, real and imaginary parts."""
+        energies = np.square(parts).reshape(PERIOD, -1) @ _sums()
+        gain = np.expm1(self._signs * allowance(energies))
+        return np.asarray(parts * gain[:, None, :, None], np.float32)
 
 
 def embed(
@@ -167,9 +166,31 @@ def _sign_rows(key: bytes, mark_id: int) -> Real:
     return (cells[column] + cells[before]) * np.float32(0.5)
 
 
-def _overlap_add(change: NDArray[np.complex64]) -> Real:
-    """Return the samples of modified frames: (T, 129) → (64 T + 192,)."""
-    frames = np.fft.irfft(change, FRAME) * (window() * np.float32(8 / 3 / _OVERLAP))
+@lru_cache(maxsize=1)
+def _bins() -> Real:
+    """Return the marked bins' waves under the window: shape (256, 192), cosines, then negative sines.
+
+    Products with so few bins take less than half the time of a transform of all.
+    """
+    turn = 2 * np.pi / FRAME * np.outer(np.arange(FRAME), FIRST_BIN + np.arange(BANDS * BINS_PER_BAND))
+    return np.asarray(window()[:, None] * np.concatenate([np.cos(turn), -np.sin(turn)], axis=1), np.float32)
+
+
+@lru_cache(maxsize=1)
+def _sums() -> Real:
+    """Return what adds up both parts of a band's bins: shape (192, 24)."""
+    return np.tile(np.repeat(np.eye(BANDS, dtype=np.float32), BINS_PER_BAND, axis=0), (2, 1))
+
+
+def _analysed(samples: Real) -> Real:
+    """Return the marked bins of all whole frames of one channel: (64 T + 192,) → (T, 2, 24, 4)."""
+    frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
+    return np.asarray((frames @ _bins()).reshape(-1, 2, BANDS, BINS_PER_BAND))
+
+
+def _overlap_add(change: Real) -> Real:
+    """Return the samples of changed frames: (T, 2, 24, 4) → (64 T + 192,)."""
+    frames = change.reshape(len(change), -1) @ (_bins().T * np.float32(2 / FRAME * 8 / 3 / _OVERLAP))
     quarters = frames.reshape(len(frames), _OVERLAP, HOP)
     out = np.zeros((len(frames) + _OVERLAP - 1, HOP), np.float32)
     for place in range(_OVERLAP):
