@@ -209,32 +209,37 @@ def _printed(name: str, write: bool, section: Callable[[], T]) -> T:
     return value
 
 
+PARTS = ("quality", "survival", "speed", "gaps", "attackers", "chance")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the tables into watermark/SOUND.md")
-    parser.add_argument("--quick", action="store_true", help="three clips, no chance row")
-    parser.add_argument("--only", default="", help="steps whose name contains this")
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this; may be given several times")
+    parser.add_argument("--quick", action="store_true", help="three clips")
+    parser.add_argument("--only", default="", help="steps of the ladder whose name contains this")
     parser.add_argument("--save", type=Path, help="keep and reuse what the ladder found")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no step of the ladder later, and nothing after it")
-    parser.add_argument("--chance", action="store_true", help="the chance row alone")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no step of the ladder later")
     parser.add_argument("--seed", type=int, default=2026, help="of the chance row")
     parser.add_argument("--hours", type=float, default=10.0, help="of unmarked sound for the chance row")
     options = parser.parse_args()
-    sounds = [(name, long_enough(sound, rate), rate) for name, sound, rate in clips()]
-    write = options.write
-    if options.chance:
-        _printed("chance", write, lambda: chance(sounds, options.hours, options.seed))
-        return
-    if options.quick:
-        sounds = sounds[::3]
-    marked = _printed("quality", write, lambda: quality(sounds))
-    _printed("survival", write, lambda: survival(marked, options.only, options.save, options.minutes))
-    if not options.only and options.minutes == math.inf:
-        _printed("speed", write, lambda: speeds(sounds, marked))
-        _printed("gaps", write, lambda: gaps(sounds, marked))
-        _printed("attackers", write, lambda: attackers(sounds, marked))
-        if not options.quick:
-            _printed("chance", write, lambda: chance(sounds, options.hours, options.seed))
+    sounds = [(name, long_enough(sound, rate), rate) for name, sound, rate in clips()][:: 3 if options.quick else 1]
+    wanted = options.part or PARTS
+    marked: list[tuple[str, Samples, int]] = []
+    if "quality" in wanted:
+        marked = _printed("quality", options.write, lambda: quality(sounds))
+    elif wanted != ["chance"]:
+        marked = [(name, audio.embed(sound, rate, ID, key=PUBLIC_KEY), rate) for name, sound, rate in sounds]
+    parts = {
+        "survival": lambda: survival(marked, options.only, options.save, options.minutes),
+        "speed": lambda: speeds(sounds, marked),
+        "gaps": lambda: gaps(sounds, marked),
+        "attackers": lambda: attackers(sounds, marked),
+        "chance": lambda: chance(sounds, options.hours, options.seed),
+    }
+    for name, section in parts.items():
+        if name in wanted:
+            _printed(name, options.write, section)
 
 
 if __name__ == "__main__":
