@@ -20,9 +20,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.bench import audiowmark
 from tests.bench.__main__ import CORPUS, ROOT, put
 from watermark import audio, audio_attacks
-from watermark.audio_ladder import AUDIO_2026, SoundStep
+from watermark.audio_ladder import AUDIO_2026
 from watermark.payload import PUBLIC_KEY
 from watermark.quality_audio import grade
 
@@ -77,12 +78,16 @@ def quality(sounds: list[tuple[str, Samples, int]]) -> list[tuple[str, Samples, 
     return marked
 
 
-def survival(marked: list[tuple[str, Samples, int]], only: str, save: Path | None, minutes: float) -> None:
+Reads = Callable[[Samples, int], bool]
+
+
+def survival(marked: list[tuple[str, Samples, int]], only: str, save: Path | None, minutes: float, reads: Reads) -> None:
     """Put every clip through the ladder and print how many ids come back: the steps that all live through in one row.
 
     Args:
         save: What was found is kept here, step by step, and not measured again.
         minutes: No step is begun after so long; then only what is known is printed.
+        reads: Whether a copy gives the id back.
     """
     end = time.monotonic() + 60 * minutes
     known: dict[str, list[str]] = json.loads(save.read_text()) if save and save.exists() else {}
@@ -92,7 +97,8 @@ def survival(marked: list[tuple[str, Samples, int]], only: str, save: Path | Non
         if only not in step.name or (step.name not in known and time.monotonic() > end):
             continue
         if step.name not in known:
-            known[step.name] = [name for seed, (name, sound, rate) in enumerate(marked) if not _read(step, sound, rate, seed)]
+            copies = ((name, step.apply(sound, rate, seed)) for seed, (name, sound, rate) in enumerate(marked))
+            known[step.name] = [name for name, copy in copies if not reads(*copy)]
             if save:
                 save.write_text(json.dumps(known))
         if missed := known[step.name]:
@@ -103,10 +109,20 @@ def survival(marked: list[tuple[str, Samples, int]], only: str, save: Path | Non
     print("\n".join([f"| {'; '.join(whole)} | {len(marked)}/{len(marked)} each | |", *rows]))
 
 
-def _read(step: SoundStep, sound: Samples, rate: int, seed: int) -> bool:
-    found = audio.detect(*step.apply(sound, rate, seed), keys=[PUBLIC_KEY])
-    assert found.mark_id in (ID, None), f"a wrong id after {step.name}"
+def _read(copy: Samples, rate: int) -> bool:
+    found = audio.detect(copy, rate, keys=[PUBLIC_KEY])
+    assert found.mark_id in (ID, None), "a wrong id"
     return found.found
+
+
+def beside(sounds: list[tuple[str, Samples, int]], only: str, minutes: float) -> None:
+    """Print the same of audiowmark, where it is on the PATH."""
+    if not audiowmark.at_hand():
+        print("audiowmark was not on the PATH.")
+        return
+    marked = [(name, audiowmark.embed(sound, rate), rate) for name, sound, rate in sounds]
+    print("audiowmark, default strength, its search for speeds on; no bound on chance is asked of it:\n")
+    survival(marked, only, None, minutes, audiowmark.reads)
 
 
 def speeds(sounds: list[tuple[str, Samples, int]], marked: list[tuple[str, Samples, int]]) -> None:
@@ -209,7 +225,7 @@ def _printed(name: str, write: bool, section: Callable[[], T]) -> T:
     return value
 
 
-PARTS = ("quality", "survival", "speed", "gaps", "attackers", "chance")
+PARTS = ("quality", "survival", "peer", "speed", "gaps", "attackers", "chance")
 
 
 def main() -> None:
@@ -231,7 +247,8 @@ def main() -> None:
     elif wanted != ["chance"]:
         marked = [(name, audio.embed(sound, rate, ID, key=PUBLIC_KEY), rate) for name, sound, rate in sounds]
     parts = {
-        "survival": lambda: survival(marked, options.only, options.save, options.minutes),
+        "survival": lambda: survival(marked, options.only, options.save, options.minutes, _read),
+        "peer": lambda: beside(sounds, options.only, options.minutes),
         "speed": lambda: speeds(sounds, marked),
         "gaps": lambda: gaps(sounds, marked),
         "attackers": lambda: attackers(sounds, marked),
