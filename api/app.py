@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -210,6 +211,7 @@ def _lifespan(house: House | Settings) -> Any:
             stack.enter_context(app.state.runner)
             stack.callback(app.state.watch.close)
             if isinstance(house, Settings):  # a house that was handed in is its owner's to keep
+                threading.Thread(target=app.openapi, name="describing", daemon=True).start()  # so that nobody waits for it
                 stack.enter_context(chores.beside(opened, complain=lambda text: print(text, file=sys.stderr, flush=True)))
             yield
 

@@ -1,11 +1,17 @@
 // The page for programs: the API's own description, set to be read.
 
-const response = await fetch("/api/openapi.json");
-const description = await response.json();
-const routes = document.getElementById("routes");
-
-for (const [path, methods] of Object.entries(description.paths)) {
-  for (const [method, operation] of Object.entries(methods)) routes.append(route(path, method, operation));
+const reading = document.getElementById("reading");
+try {
+  const response = await fetch("/api/openapi.json");
+  if (!response.ok) throw new Error(String(response.status));
+  const { paths } = await response.json();
+  const routes = document.getElementById("routes");
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const [method, operation] of Object.entries(methods)) routes.append(route(path, method, operation));
+  }
+  reading.remove();
+} catch {
+  reading.textContent = "It can’t be read at the moment: try again.";
 }
 document.getElementById("main").setAttribute("aria-busy", "false");
 

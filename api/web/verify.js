@@ -49,16 +49,23 @@ at("naming").addEventListener("submit", (event) => {
   else at("name").focus();
 });
 
+// One file, or a file and the credential that lies beside it.
 function take(files) {
-  const file = files?.[0];
+  const all = [...(files ?? [])];
+  const file = all.find((one) => !isCredential(one)) ?? all[0];
   if (!file) return;
+  const beside = all.find((one) => one !== file && isCredential(one));
   if (file.size > LIMIT) {
     fail({ title: "This file is too large", say: `It has ${size(file.size)}; up to ${main.dataset.limitMb} MB are looked at here.` });
   } else if (file.size === 0) {
     fail({ title: "This file is empty", say: "There is nothing in it to look at." });
   } else {
-    ask({ file });
+    ask({ file, beside });
   }
+}
+
+function isCredential(file) {
+  return /\.c2pa$/i.test(file.name);
 }
 
 // What is known under a SHA-256 or an asset id: its record, or the sentence that feeds are told.
@@ -73,7 +80,7 @@ async function find(name) {
 
 // ——— asking ———
 
-// wanted: { file } or { url }
+// wanted: { file, beside } or { url }
 function ask(wanted) {
   asking?.abort();
   last = wanted;
@@ -93,6 +100,7 @@ function ask(wanted) {
   announce(`Looking at ${name}.`);
   show("working");
   const form = new FormData();
+  if (wanted.beside) form.append("credential", wanted.beside, wanted.beside.name);
   if (wanted.file) form.append("file", wanted.file, name);
   else form.append("url", wanted.url);
   request.send(form);

@@ -437,3 +437,23 @@ def test_the_page_for_programs(open_page: Any, shoot: Any) -> None:
     assert page.locator(".route").count() == sum(len(methods) for methods in described["paths"].values())
     assert FORBIDDEN.findall(page.locator("body").inner_text()) == []
     shoot(page, "docs")
+
+
+def test_a_credential_that_lies_beside_a_file_goes_along(open_page: Any, files: Files, tmp_path: Path) -> None:
+    beside = tmp_path / "plain.png.c2pa"
+    beside.write_bytes(b"no credential at all")
+    page = open_page()
+    page.set_input_files("#file", [beside, files["plain"]])
+    expect(page.locator("#word")).to_have_text("invalid")
+    expect(page.locator("#verdict")).to_contain_text("plain.png")
+    assert lights(page)["Signature"] == "Can’t be read"
+
+
+def test_what_is_looked_at_can_be_read_on_a_telephone(open_page: Any) -> None:
+    page = open_page(viewport={"width": 360, "height": 740})
+    for said in page.locator("#legend .light-say").all():
+        box = said.bounding_box()
+        assert box is not None
+        assert box["width"] > 250
+        assert box["height"] < 80
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
