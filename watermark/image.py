@@ -18,7 +18,7 @@ from watermark.mask import luma_and_hues, visibility, whiten
 from watermark.pattern import interpolation, synthesise
 from watermark.placing import follow_pilots, settle
 from watermark.reading import Matrix, Reading, read
-from watermark.strength import MOST_RAISED, choose
+from watermark.strength import MOST_RAISED, USUAL, Shape, choose
 from watermark.sync import Alignment, PoseSearch
 
 ALGORITHM = "org.colophon.mark.image.1"
@@ -88,12 +88,19 @@ def embed(pixels: Pixels, mark_id: int, *, key: bytes, strength: float | None = 
     wide, tall = math.ceil(width / unit), math.ceil(height / unit)
     picture = shrink(pixels, wide, tall)
     luma = luma_and_hues(picture)[0]
-    parts = synthesise(layout, layout.symbols(word), layout.origin(mark_id), -(-tall // TILE), -(-wide // TILE))
-    mark = (parts[0] + parts[1])[:tall, :wide] * visibility(luma)
-    mark /= np.sqrt((mark**2).mean())
+
+    def shaped(shape: Shape) -> Real:
+        symbols = layout.symbols(word) * layout.balance(shape.coarse)
+        parts = synthesise(layout, symbols, layout.origin(mark_id), -(-tall // TILE), -(-wide // TILE))
+        mark = (parts[0] + parts[1])[:tall, :wide] * visibility(luma, shape.contrast)
+        return np.asarray(mark / np.sqrt((mark**2).mean()), np.float32)
+
+    if strength is None:
+        mark, wanted = choose(picture, shaped, layout, word, mark_id, unit)
+    else:
+        mark, wanted = shaped(USUAL), strength
     down = interpolation(height, unit, tall)
     across: Real = np.ascontiguousarray(mark @ interpolation(width, unit, wide).T)
-    wanted = choose(picture, mark, layout, word, mark_id, unit) if strength is None else strength
     return _add(pixels, down, across * _factor(pixels, down, across, wanted, clipping=strength is None))
 
 

@@ -92,6 +92,12 @@ class Lattice:
         return ((parts[:, 0] + 1j * parts[:, 1]) * np.float32(np.sqrt(0.5))).astype(np.complex64).reshape(CARRIERS)
 
     @staticmethod
+    def balance(coarse: float) -> Real:
+        """Return factors of the carriers' amplitudes, shape (640,), that give the first half a share of their energy."""
+        shares = np.repeat([coarse / COARSE_SHARE, (1 - coarse) / (1 - COARSE_SHARE)], HALF)
+        return np.asarray(np.sqrt(shares), np.float32)
+
+    @staticmethod
     def dimensions(sums: Complex) -> Real:
         """Return real and imaginary parts of carriers, shape (640,), in the order of dimensions: shape (1280,)."""
         parts = sums.reshape(2, HALF)

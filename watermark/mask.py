@@ -25,14 +25,14 @@ FLOOR = 2.5
 OUTLIER = 2.5
 """A coefficient this many times its neighbourhood's rms is an edge, not mark, and is held to it."""
 CONTRAST = 0.55
-"""Power of a place's activity by which its amplitude rises: less helps cuts at a given PSNR, but shows more in smooth areas."""
+"""The usual: less helps cuts at a given PSNR, but shows more in smooth areas."""
 ZONE = 6
 """Frequencies, each way, of a block under which luma follows colour by weights of their own: codecs blur colour above."""
 DOUBT = 3.0
 """Added to the whitened power of colour, of up to 256 coefficients: faint colour tells nothing."""
 
 
-def visibility(luma: Plane) -> Plane:
+def visibility(luma: Plane, contrast: float = CONTRAST) -> Plane:
     """Return the relative amplitude that a mark may have at each sample, mean about 1.
 
     Texture hides more than smooth areas, and a lone edge little: local activity is a low power mean of the high-pass. Dark and
@@ -40,12 +40,13 @@ def visibility(luma: Plane) -> Plane:
 
     Args:
         luma: Shape (H, W), 0–255, near canonical resolution.
+        contrast: Power of a place's activity by which its amplitude rises.
     Returns:
         Shape (H, W), float32, > 0.
     """
     detail = np.abs(luma - cv2.GaussianBlur(luma, (0, 0), 2.5))
     activity = cv2.pow(cv2.GaussianBlur(cv2.pow(detail, 0.6), (0, 0), 3.5), 1 / 0.6)
-    amount = cv2.pow(activity + 1.0, CONTRAST)
+    amount = cv2.pow(activity + 1.0, contrast)
     tone = (cv2.GaussianBlur(luma, (0, 0), 4.0) - 127.0) / 128.0
     amount *= 1.0 + 0.35 * tone * tone
     mean = float(amount.mean())

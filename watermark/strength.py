@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -25,29 +27,58 @@ CUT, CUT_TARGET = 0.32, 14.0
 """Side of the smallest cut, of nine places, and the score wanted of the worst."""
 
 
-def choose(picture: Real, mark: Real, layout: Lattice, word: NDArray[np.uint8], mark_id: int, unit: float) -> float:
-    """Return the strength for a picture.
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a mark's energy is shared out.
+
+    Attributes:
+        coarse: Share of the carriers' energy in the half of long waves.
+        contrast: Power of a place's activity by which its amplitude rises.
+    """
+
+    coarse: float
+    contrast: float
+
+
+USUAL = Shape(0.5, 0.55)
+FOR_CUTS, FOR_WHOLE = Shape(0.35, 0.35), Shape(0.65, 0.55)
+"""For pictures of which even the strongest usual mark is lost by a cut, and by what is done to the whole: half a decibel."""
+
+
+def choose(
+    picture: Real, shaped: Callable[[Shape], Real], layout: Lattice, word: NDArray[np.uint8], mark_id: int, unit: float
+) -> tuple[Real, float]:
+    """Return the mark for a picture, and how strong it must be.
 
     Two strengths are tried and the score is taken to be linear between them, which it nearly is. On white pages half of the
-    mark is clipped away: there both are raised until what is left has their strength.
+    mark is clipped away: there both are raised until what is left has their strength. Where the strongest falls short,
+    another shape is tried, for what it falls short of.
 
     Args:
         picture: Shape (H, W) or (H, W, 3), 0–255, canonical resolution.
-        mark: Shape (H, W), of RMS 1.
+        shaped: Makes the mark of a shape: (H, W), of RMS 1.
         layout: The key's layout.
         word: Shape (640,), the code word that the mark carries.
         mark_id: Its id.
         unit: Pixels of the full picture per canonical unit: a codec's blocks are small on a large one.
     Returns:
-        RMS of the mark after clipping, between `WEAKEST` and `STRONGEST`.
+        A mark of RMS 1, and its RMS after clipping, between `WEAKEST` and `STRONGEST`.
     """
     luma = luma_and_hues(picture)[0]
-    raised = (wanted * _clipping(luma, wanted * mark) for wanted in (WEAKEST, STRONGEST))
-    low, high = (_worst(picture, strength * mark, layout, word, mark_id, unit) for strength in raised)
-    if high <= max(low, TARGET):
-        return STRONGEST
-    share = (TARGET - low) / (high - low)
-    return float(WEAKEST + np.clip(share, 0, 1) * (STRONGEST - WEAKEST))
+
+    def scores(mark: Real, strength: float) -> tuple[float, float]:
+        raised = strength * _clipping(luma, strength * mark)
+        return _scores(picture, raised * mark, layout, word, mark_id, unit)
+
+    mark = shaped(USUAL)
+    cut, whole = scores(mark, STRONGEST)
+    high = min(cut, whole)
+    if high < TARGET:
+        other = shaped(FOR_CUTS if cut < whole else FOR_WHOLE)
+        return (other if min(scores(other, STRONGEST)) > high else mark), STRONGEST
+    low = min(scores(mark, WEAKEST))
+    share = (TARGET - low) / (high - low) if high > low else 1.0
+    return mark, float(WEAKEST + np.clip(share, 0, 1) * (STRONGEST - WEAKEST))
 
 
 def _clipping(luma: Real, mark: Real) -> float:
@@ -59,8 +90,10 @@ def _clipping(luma: Real, mark: Real) -> float:
     return factor
 
 
-def _worst(picture: Real, mark: Real, layout: Lattice, word: NDArray[np.uint8], mark_id: int, unit: float) -> float:
-    """The lowest score of: the middle quarter at JPEG 60, the whole at JPEG 10, the whole at 30 %, cuts to a tenth."""
+def _scores(
+    picture: Real, mark: Real, layout: Lattice, word: NDArray[np.uint8], mark_id: int, unit: float
+) -> tuple[float, float]:
+    """The lowest score of the middle quarter at JPEG 60 and nine cuts to a tenth; and of the whole at JPEG 10 and at 30 %."""
     marked = np.clip(np.rint(picture + (mark if picture.ndim == 2 else mark[..., None])), 0, 255).astype(np.float32)
     grey = np.rint(luma_and_hues(marked)[0]).astype(np.uint8)
     tall, wide = grey.shape
@@ -74,15 +107,17 @@ def _worst(picture: Real, mark: Real, layout: Lattice, word: NDArray[np.uint8], 
         (_jpeg(grey, WHOLE_JPEG, unit), np.eye(3)),
         (np.asarray(small, np.float32), shrinking),
     )
-    scores = [_score(_carriers(copy, plane, layout, mark_id), layout, word) for copy, plane in copies]
-    scores[1] += TARGET - WHOLE_TARGET
+    middle_score, jpeg_score, small_score = (
+        _score(_carriers(copy, plane, layout, mark_id), layout, word) for copy, plane in copies
+    )
     whole = _carriers(marked, np.eye(3), layout, mark_id)
     rows, columns = (max(1, round(CUT * n)) for n in whole.shape[:2])
-    for row in np.linspace(0, len(whole) - rows, 3).astype(int):
-        for column in np.linspace(0, whole.shape[1] - columns, 3).astype(int):
-            cut = whole[row : row + rows, column : column + columns]
-            scores.append(_score(cut, layout, word) + TARGET - CUT_TARGET)
-    return min(scores)
+    cuts = [
+        _score(whole[row : row + rows, column : column + columns], layout, word)
+        for row in np.linspace(0, len(whole) - rows, 3).astype(int)
+        for column in np.linspace(0, whole.shape[1] - columns, 3).astype(int)
+    ]
+    return min(middle_score, min(cuts) + TARGET - CUT_TARGET), min(jpeg_score + TARGET - WHOLE_TARGET, small_score)
 
 
 def _carriers(copy: Real, plane: Matrix, layout: Lattice, mark_id: int) -> Complex:

@@ -1,4 +1,4 @@
-"""Measure the image mark on the corpus: `python -m tests.bench.image [--ladder NAME] [--chance N] [PHOTO …]`.
+"""Measure the image mark on the corpus: `python -m tests.bench.image [--ladder NAME] [PHOTO …]`.
 
 Prints the Markdown tables of watermark/README.md. Times are CPU seconds on one core.
 """
@@ -12,24 +12,18 @@ for _library in ("OMP", "OPENBLAS"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 import argparse
-import math
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from watermark import attacks as a
-from watermark import code, image, payload, quality
+from watermark import image, payload, quality
 from watermark.ladder import IMAGE_2026, LADDERS, Ladder, Step, do
-from watermark.lattice import Lattice, lattice
-from watermark.mask import whiten
-from watermark.reading import GATE, despread, gather, log_chance, soft_values
 
 KEY = payload.PUBLIC_KEY
 MARK_ID = 0x9E3779B97F4A7C15
@@ -114,58 +108,14 @@ def print_ladder(results: list[Result], ladder: str) -> None:
         print(f"| {step.title} | {sum(exact)} / {len(exact)} | {np.mean(seconds):.2f} |")
 
 
-def null_words(photos: list[Path], trials: int) -> Iterator[tuple[NDArray[np.float32], Lattice]]:
-    """Received words of unmarked cuts under random keys and poses, at the likeliest tile offset, as the reader takes them."""
-    rng = np.random.default_rng(1)
-    luma = [np.asarray(Image.open(path).convert("L").resize((768, 576))) for path in photos]
-    while trials:
-        layout = lattice(rng.bytes(32))
-        for _ in range(min(trials, 40)):
-            page = luma[rng.integers(len(luma))]
-            top, left = rng.integers(0, (576 - 256, 768 - 320))
-            white = whiten(page[top : top + 256, left : left + 320].astype(np.float32))
-            scale, angle = rng.uniform(0.6, 1.5), rng.uniform(0, 2 * math.pi)
-            cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
-            plane = np.array([[cosine, -sine, rng.uniform(0, 64)], [sine, cosine, rng.uniform(0, 64)], [0, 0, 1]])
-            sums = gather(despread(white, layout.carriers, plane), layout)
-            energy = np.minimum(np.abs(sums) ** 2, 8).sum(2)
-            yield soft_values(sums[np.unravel_index(int(energy.argmax()), energy.shape)], layout), layout
-            trials -= 1
-
-
-def print_chance(photos: list[Path], trials: int, decoded: int = 2000) -> None:
-    """Compare what chance gives with its bound."""
-    rng = np.random.default_rng(2)
-    scores, best = [], []
-    for number, (soft, layout) in enumerate(null_words(photos, trials)):
-        word = code.encode(payload.pack(int(rng.integers(0, 2**63))))
-        scores.append(float(soft @ (1 - 2 * word[layout.order].astype(np.float32))) / math.sqrt(float(soft @ soft)))
-        if number < decoded:
-            received = np.bincount(layout.order, soft, code.RATE * payload.PAYLOAD_BITS).astype(np.float32)
-            bits = next(code.decode(received))
-            best.append(log_chance(soft, 1 - 2 * code.encode(bits)[layout.order].astype(np.float32)) / math.log(10))
-    print(f"{trials} readings of unmarked cuts under random keys and poses; gate at {GATE}\n")
-    print("| score of one word ≥ | measured | normal | bound exp(−t²/2) |\n|---|---|---|---|")
-    for t in (1.0, 2.0, 3.0, 3.5, 4.0):
-        share = np.mean(np.array(scores) >= t)
-        print(f"| {t} | {share:.5f} | {0.5 * math.erfc(t / math.sqrt(2)):.5f} | {math.exp(-t * t / 2):.5f} |")
-    need = math.log10(image.P_FALSE / image.READINGS) - 64 * math.log10(2)
-    print(f"\nBest of all words, {len(best)} decodings: log10 of one word's bound is {np.median(best):.1f} at the median,")
-    print(f"{min(best):.1f} at the lowest; {need:.1f} is needed.")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ladder", default=IMAGE_2026.name, choices=sorted(_LADDERS))
-    parser.add_argument("--chance", type=int, metavar="N", help="measure chance with N readings instead")
     parser.add_argument("photos", nargs="*", type=Path)
     options = parser.parse_args()
     corpus = Path(os.environ.get("COLOPHON_CORPUS", Path(__file__).resolve().parents[3] / "shared" / "corpus"))
     photos = options.photos or sorted(path for path in (corpus / "photos").iterdir())
-    if options.chance:
-        print_chance(photos, options.chance)
-    else:
-        print_ladder(measure_all(photos, options.ladder), options.ladder)
+    print_ladder(measure_all(photos, options.ladder), options.ladder)
 
 
 if __name__ == "__main__":

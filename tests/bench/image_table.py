@@ -1,11 +1,11 @@
 """`make bench-image`: the whole table of the image mark beside invisible-watermark, in one run, into watermark/README.md.
 
-    python -m tests.bench.image_table [--save FILE] [--only-print]
+    python -m tests.bench.image_table [--save FILE] [--only-print] [--minutes N]
 
 Every engine marks the same photos and reads the same copies: ours an id of 64 bits without a hint, the peers 64 bits (rivaGan
-32) whose right value has to come out whole. The peers take seconds a megapixel: they have the photos up to 0.28 megapixels,
-and ours has all, those above 4 megapixels with every fourth row. Finished photos are kept in FILE, so that a run that was
-stopped goes on.
+32) whose right value has to come out whole. Photos have 512 pixels and more on the short side. The peers take seconds a
+megapixel: they have those up to 0.4 megapixels, and ours has all, those above 4 megapixels with every fourth row. Finished
+photos are kept in FILE, so that a run that was stopped goes on.
 """
 # ruff: noqa: E402 - the thread settings below are read when numpy is imported
 
@@ -19,6 +19,7 @@ for _library in ("OMP", "OPENBLAS"):
 import argparse
 import importlib.util
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,9 +38,11 @@ from watermark.payload import PUBLIC_KEY
 
 MARK_ID = 0x9E3779B97F4A7C15
 SEED = 7
-PEERED, LARGE = 280_000, 4_000_000
+PEERED, LARGE = 400_000, 4_000_000
 """Pixels up to which the peers are measured too, and above which every fourth row is."""
 PEERS = ("imwatermark.dwtDct", "imwatermark.dwtDctSvd", "imwatermark.rivaGan")
+SHORT = 512
+"""Pixels on the short side from which a photo counts."""
 README = ROOT / "watermark" / "README.md"
 
 Engine = tuple[Callable[[Pixels], Pixels], Callable[[Pixels], bool]]
@@ -102,9 +105,13 @@ def measure(path: Path) -> dict[str, Any]:
     return result
 
 
-def _pixels(path: Path) -> int:
-    with Image.open(path) as picture:
-        return picture.width * picture.height
+def _photos(folder: Path) -> list[Path]:
+    """Photos that are large enough, the small ones first."""
+    sizes = {}
+    for path in folder.iterdir():
+        with Image.open(path) as picture:
+            sizes[path] = picture.size
+    return sorted((path for path, size in sizes.items() if min(size) >= SHORT), key=lambda path: (math.prod(sizes[path]), path))
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
@@ -157,15 +164,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--save", type=Path, help="Keep what is measured here, and go on from it.")
     parser.add_argument("--only-print", action="store_true", help="Leave the README alone.")
+    parser.add_argument("--minutes", type=float, default=1e9, help="Begin no further photo after so long.")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     corpus = Path(os.environ.get("COLOPHON_CORPUS", ROOT.parent / "shared" / "corpus"))
     results: list[dict[str, Any]] = []
     if options.save and options.save.exists():
         results = [json.loads(line) for line in options.save.read_text("utf-8").splitlines()]
-    done = {result["photo"] for result in results}
-    for path in sorted((corpus / "photos").iterdir(), key=_pixels):
-        if path.name in done:
+    done, start = {result["photo"] for result in results}, time.monotonic()
+    for path in _photos(corpus / "photos"):
+        if path.name in done or time.monotonic() - start > 60 * options.minutes:
             continue
         results.append(measure(path))
         if options.save:
