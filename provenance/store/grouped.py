@@ -36,7 +36,7 @@ PENDING = [trail_pending.c.entry_id]
 # PostgreSQL takes a group in one statement, a third of the CPU of three COPYs and one journey instead of seven
 _AT_ONCE = """
 WITH line AS (
-  SELECT nextval(pg_get_serial_sequence('trail_entry', 'id')) AS id, given.*
+  SELECT nextval((SELECT pg_get_serial_sequence('trail_entry', 'id')::regclass)) AS id, given.*
   FROM unnest(%b::timestamptz[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::bytea[], %b::bytea[])
     WITH ORDINALITY AS given (at, kind, asset_id, body, digest, salt, payload, place)
 ), entries AS (
