@@ -1,7 +1,7 @@
 """What taking in an archive costs: `python -m tests.bench.imports [--files 10000] [--duplicates 500] [--marks] [--folder PATH]`.
 
 Small signed pictures are made, `colophon import` is started on them, killed with SIGKILL when a third is through, and started
-again. Rates are wall time; CPU seconds are those of all runs, workers included. In a folder of its own it can be taken up again.
+again. Rates are wall time; CPU and memory are the command's own, without its workers'. In a folder given, it can be taken up again.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def rows(folder: Path, files: int, duplicates: int, marks: bool) -> Iterator[Row
     yield (
         "rate of the second run",
         f"{(files - before) / taken:,.0f} files/s",
-        f"{taken:.0f} s; both runs {cpu:.0f} s CPU; largest process {used.ru_maxrss // _PER_MB:,} MB",
+        f"{taken:.0f} s; the command itself: {cpu:.0f} s CPU in both runs, {used.ru_maxrss // _PER_MB:,} MB",
     )
     yield "assets registered", f"{assets(home):,}", f"{files - duplicates:,} different files"
     start = time.monotonic()
