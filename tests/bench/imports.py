@@ -1,7 +1,8 @@
 """What taking in an archive costs: `python -m tests.bench.imports [--files 10000] [--duplicates 500] [--marks] [--folder PATH]`.
 
 Small signed pictures are made, `colophon import` is started on them, killed with SIGKILL when a third is through, and started
-again. Rates are wall time; CPU and memory are the command's own, without its workers'. In a folder given, it can be taken up again.
+again. Rates are wall time; CPU and memory are the command's own, without its workers'. In a folder that is given it can be
+taken up again.
 """
 
 from __future__ import annotations
