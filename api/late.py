@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from api.settings import Settings
-from api.wiring import number_in, opened_registry
+from api.wiring import number_last, opened_registry
 from provenance.backlog import Waiting
+from provenance.errors import ProvenanceError
 from provenance.store import database
 from provenance.store.log import Log
 from provenance.watching import Deliver, locally
@@ -15,8 +17,9 @@ from provenance.watching import Deliver, locally
 class LateRegistry:
     """Delivers what a watch has signed into this home, for the length of a block."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings, self._stack = settings, ExitStack()
+    def __init__(self, settings: Settings, *, unnumbered: Callable[[ProvenanceError], None] | None = None) -> None:
+        """Take a home, and whom to tell if its log may not be continued (see `wiring.open_house`)."""
+        self._settings, self._stack, self._unnumbered = settings, ExitStack(), unnumbered
         self._deliver: Deliver | None = None
         self._log: Log | None = None
 
@@ -43,4 +46,4 @@ class LateRegistry:
     def number(self) -> None:
         """Have the trail number what was delivered; what cannot be numbered now waits for the next run."""
         if self._log is not None:
-            number_in(self._settings, self._log)
+            number_last(self._settings, self._log, self._unnumbered)

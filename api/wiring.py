@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from api.settings import Settings
 from api.workshop import Workshop, open_workshop
 from keys.trust import TrustList
-from provenance.errors import DatabaseUnavailableError
+from provenance.errors import ConflictError, DatabaseUnavailableError, ProvenanceError, RollbackError
 from provenance.store import database
 from provenance.store.chores import Chores
 from provenance.store.jobs import Jobs
@@ -52,6 +52,7 @@ def open_house(
     extra_lists: tuple[TrustList, ...] = (),
     signer_override: str | None = None,
     tsa_url: str | None = None,
+    unnumbered: Callable[[ProvenanceError], None] | None = None,
 ) -> Iterator[House]:
     """Open a home, making what is missing: folders, database, development authority.
 
@@ -60,6 +61,7 @@ def open_house(
         signer_override: Reference (`unix:PATH`) of the process that holds the keys. Given, the trail's sequencer is a process
             of its own as well; else what was committed is numbered when the house closes.
         tsa_url: An authority that runs already.
+        unnumbered: Told at the end why the log may not be continued, in place of an error: what was done is done, and waits.
     Raises:
         OutputError: the home cannot be made or written.
         DatabaseUnavailableError, KeysError: as their parts do.
@@ -72,7 +74,7 @@ def open_house(
         registry = opened_registry(settings, engine)
         log = Log(engine)
         if signer_override is None:
-            stack.callback(number_in, settings, log)
+            stack.callback(number_last, settings, log, unnumbered)
         else:
             stack.enter_context(service.spawn(sequencing(settings)))
         yield House(
@@ -112,6 +114,16 @@ def number(house: House) -> None:
     """Number now what waits, where the keys may be opened here; else the service's own sequencer does it."""
     if house.signer_override is None:
         number_in(house.settings, house.log)
+
+
+def number_last(settings: Settings, log: Log, unnumbered: Callable[[ProvenanceError], None] | None) -> None:
+    """Number what was committed; where the log may not be continued that is told, or raised if nobody is there to be told."""
+    try:
+        number_in(settings, log)
+    except (RollbackError, ConflictError) as error:
+        if unnumbered is None:
+            raise
+        unnumbered(error)
 
 
 def number_in(settings: Settings, log: Log) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from api.workshop import Workshop
     from keys.trust import TrustList
     from provenance.desk import Desk
+    from provenance.errors import ProvenanceError
 
 
 def settings_of(home: Path | None) -> Settings:
@@ -39,7 +40,7 @@ def open_house(terminal: Terminal, home: Path | None, *, signing: bool = False, 
 
     settings = settings_of(home)
     fresh = not (settings.keys_folder / "authority").exists()
-    with open_(settings, signing=signing) as house:
+    with open_(settings, signing=signing, unnumbered=tell_of_waiting(terminal)) as house:
         if fresh and not quiet:
             _tell_of_new(terminal, settings)
         yield house
@@ -56,6 +57,21 @@ def open_workshop(terminal: Terminal, home: Path | None) -> Iterator[Workshop]:
         if fresh:
             _tell_of_new(terminal, settings)
         yield workshop
+
+
+def tell_of_waiting(terminal: Terminal) -> Callable[[ProvenanceError], None]:
+    """What says, once in a run, that the log may not be continued: what was done is done, and waits."""
+    said: list[str] = []
+
+    def tell(why: ProvenanceError) -> None:
+        if not said:
+            terminal.complain(
+                f"warning: {why}. What is recorded waits without a number and without a proof, until a newer copy of the "
+                "database is restored (provenance/trail/README.md, Backup and restore)."
+            )
+        said.append(str(why))
+
+    return tell
 
 
 def _tell_of_new(terminal: Terminal, settings: Settings) -> None:

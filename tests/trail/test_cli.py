@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,39 @@ def test_erase(colophon: Colophon, signed: tuple[Path, Path]) -> None:
     text = colophon("trail", "show", signed[0])[1]
     assert "captured, since erased" in text
     assert "number" in text.splitlines()[4]
+
+
+def test_an_older_database_is_told_and_stops_no_reader(
+    colophon: Colophon, home: Path, signed: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Signing goes on and waits, with a warning each time; a proof cannot be had."""
+
+    def told(*arguments: object) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = run([str(one) for one in arguments])
+        return code, *capfd.readouterr()
+
+    def copied(source: Path, to: Path) -> None:
+        with closing(sqlite3.connect(source)) as a, closing(sqlite3.connect(to)) as b:
+            a.backup(b)
+
+    database, plain = home / "colophon.db", signed[0].parent / "a.png"
+    older, newer, lost, waits = (tmp_path / name for name in ("older.db", "newer.db", "lost.png", "waits.png"))
+    copied(database, older)
+    assert told("sign", plain, "-o", lost, "--mark", "none")[0] == 0
+    copied(database, newer)
+    copied(older, database)
+    code, _, warned = told("sign", plain, "-o", waits, "--mark", "none")
+    assert (code, warned.count("warning: the log has")) == (0, 1)
+    assert "restored" in warned
+    code, shown, warned = told("trail", "show", waits)
+    assert (code, warned.count("warning: the log has")) == (0, 1)
+    assert " waits " in shown
+    assert told("bundle", waits, "-o", tmp_path / "w.zip")[0] == 1
+    assert not (tmp_path / "w.zip").exists()
+    copied(newer, database)
+    code, _, warned = told("trail", "show", lost)
+    assert (code, warned) == (0, "")
 
 
 def test_import(colophon: Colophon, signed: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ def command(
     if terminal.as_json and not once:
         raise click.UsageError("--json prints one document: give --once")
     from api.cli.app import finish
-    from api.cli.house import open_workshop
+    from api.cli.house import open_workshop, tell_of_waiting
     from api.late import LateRegistry
     from provenance.capture import SignRequest
     from provenance.watching import Watch
@@ -85,7 +85,7 @@ def command(
     with (
         watch.backlog.held(),
         open_workshop(terminal, home) as workshop,
-        LateRegistry(workshop.settings) as registry,
+        LateRegistry(workshop.settings, unnumbered=tell_of_waiting(terminal)) as registry,
         suppress(KeyboardInterrupt),
     ):
         deliver, studio = to_server or registry.deliver, workshop.studio(key, offline=offline, identity=identity)
