@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint types quick bench bench-image bench-audio bench-video bench-trail clean
+.PHONY: help setup demo serve test lint types quick bench bench-image bench-audio bench-video bench-trail bench-service bench-fit clean
 
 help:  ## these lines
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(READY)  ## everything into .venv, as locked
 
@@ -39,7 +39,7 @@ test: lint types  ## lint, types, every test
 quick: $(READY)  ## the tests that take seconds
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not browser"
 
-bench: $(READY)  ## the figures of the README
+bench: $(READY)  ## the figures of the README and of keys/README.md: minutes; the others below take longer
 	$(BIN)/python -m tests.bench
 
 bench-image: $(READY)  ## the table of the image mark, beside its peers
@@ -54,6 +54,15 @@ bench-video: $(READY)  ## the tables of the film mark, into watermark/VIDEO.md: 
 	for part in gaps attackers cost; do OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.films $$part --write $(FILMS); done
 	for seed in 1 2 3 4 5 6 7; do OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.films chance --seed $$seed \
 	  --save $(VENV)/video-chance.jsonl --write $(FILMS); done
+
+bench-service: $(READY)  ## the figures of api/README.md: feed, verifying, a million assets, attacks, strangers: an hour
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.feed
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.service
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.attack
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.strangers
+
+bench-fit: $(READY)  ## where a picture was changed, into provenance/README.md: half an hour
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.fit --write
 
 bench-trail: $(READY)  ## the tables of the trail, to 10^6 entries on both databases, and of 10,000 imports: half an hour
 	$(BIN)/python -m tests.bench.trail --entries 1000000 --curve --write

@@ -1,6 +1,8 @@
 """`make bench`: tables of figures in the READMEs, printed by one command; `--write` puts them in their place.
 
-Those of the trail and of imports are printed small here, a minute; `make bench-trail` measures them whole, and writes them.
+Those of the service (`feed`, `service`, `attack`, `strangers`), of `fit` and of the marks have commands of their own: `make help`
+lists them. Those of the trail and of imports are printed small here, a minute; `make bench-trail` measures them whole, and
+writes them.
 Ratios are to a peer or a limit in the same run, in CPU time of this process: milliseconds of a busy machine mean nothing.
 """
 
