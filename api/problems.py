@@ -113,9 +113,9 @@ class Problem:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self, request_id: str) -> dict[str, Any]:
+        wait = f"Try again in {self.retry_after_s} s." if self.retry_after_s else self.kind.advice
         body: dict[str, Any] = {"type": self.kind.type, "title": self.kind.title, "status": self.kind.status}
-        if self.detail:
-            body["detail"] = self.detail
+        body["detail"] = self.detail or wait  # whoever is refused learns at least what to do
         return body | {"instance": f"urn:colophon:request:{request_id}", "request_id": request_id} | dict(self.fields)
 
 

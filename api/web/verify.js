@@ -111,7 +111,7 @@ function answered(request, wanted) {
   if (request.status === 200 && body) return conclude(body, wanted);
   if (request.status === 202 && body?.links?.self) return follow(body, request, wanted);
   const wait = request.getResponseHeader("Retry-After");
-  const say = [body?.detail && `${sentence(body.detail)}`, wait && `Try again in ${wait} seconds.`].filter(Boolean).join(" ");
+  const say = [body?.detail && `${sentence(body.detail)}`, wait && !/^Try again/.test(body?.detail) && `Try again in ${wait} seconds.`].filter(Boolean).join(" ");
   fail({ title: body?.title ?? "The service gave no answer that can be read", say, id: body?.request_id, again: request.status >= 500 });
 }
 

@@ -171,3 +171,10 @@ def test_every_error_of_the_service_is_a_problem(
     problem(answer, status, slug)
     if status == 405:
         assert answer.headers["allow"]
+
+
+@pytest.mark.parametrize("kind", problems.KINDS.values(), ids=lambda kind: kind.slug)
+def test_whoever_is_refused_learns_what_to_do(kind: problems.Kind) -> None:
+    assert problems.Problem(kind).as_dict("r")["detail"] == kind.advice
+    assert problems.Problem(kind, retry_after_s=7).as_dict("r")["detail"] == "Try again in 7 s."
+    assert problems.Problem(kind, "it is empty", 7).as_dict("r")["detail"] == "it is empty"
