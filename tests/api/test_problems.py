@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 import keys.errors
 import provenance.errors
 import watermark.errors
-from api.problems import KINDS, Problem, ProblemError, of_error, of_fields, of_status, public, refuse
+from api.problems import KINDS, Kind, Problem, ProblemError, of_error, of_fields, of_status, public, refuse
 
 PATH = "/srv/colophon/home/objects/ab/abcdef.jpg"
 
@@ -173,8 +173,8 @@ def test_every_error_of_the_service_is_a_problem(
         assert answer.headers["allow"]
 
 
-@pytest.mark.parametrize("kind", problems.KINDS.values(), ids=lambda kind: kind.slug)
-def test_whoever_is_refused_learns_what_to_do(kind: problems.Kind) -> None:
-    assert problems.Problem(kind).as_dict("r")["detail"] == kind.advice
-    assert problems.Problem(kind, retry_after_s=7).as_dict("r")["detail"] == "Try again in 7 s."
-    assert problems.Problem(kind, "it is empty", 7).as_dict("r")["detail"] == "it is empty"
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.slug)
+def test_whoever_is_refused_learns_what_to_do(kind: Kind) -> None:
+    assert Problem(kind).as_dict("r")["detail"] == kind.advice
+    assert Problem(kind, retry_after_s=7).as_dict("r")["detail"] == "Try again in 7 s."
+    assert Problem(kind, "it is empty", 7).as_dict("r")["detail"] == "it is empty"
