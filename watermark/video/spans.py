@@ -23,11 +23,9 @@ AREA = 160_000
 STRONG = 4.0
 """Standard deviations from which a frame alone carries the mark."""
 WINDOW_S = 0.75
-"""Frames this near, before and after, count together where they are weak alone."""
+"""Frames this near, before and after, count together where they are weak alone; strong ones do not speak for their neighbours."""
 JOINT = 4.5
 """Standard deviations of their sum from which they carry it."""
-MOST = 4.0
-"""What one frame counts at most in such a sum: a key frame must not speak for its neighbours."""
 SHORTEST_S = 1.5
 """A shorter gap is none: a fade, a black frame, a few frames that the encoder spoiled."""
 
@@ -61,9 +59,10 @@ def decide(places: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[
         places: Seconds, rising.
         scores: Of each frame, in standard deviations of chance.
     """
-    near = np.abs(places[:, None] - places) <= WINDOW_S
-    joint = (near @ np.minimum(scores, MOST)) / np.sqrt(near.sum(1))
-    return np.asarray((scores >= STRONG) | (joint >= JOINT))
+    strong = scores >= STRONG
+    near = (np.abs(places[:, None] - places) <= WINDOW_S) & ~strong
+    joint = (near @ scores) / np.sqrt(np.maximum(near.sum(1), 1))
+    return np.asarray(strong | (joint >= JOINT))
 
 
 class _Score:
