@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from watermark import code, payload
 from watermark.detection import CANONICAL_AREA, SMALLEST_UNIT, Detection, Transform, canonical_unit
 from watermark.errors import CarrierTooSmallError, UnsupportedError
-from watermark.lattice import TILE, TILES, Lattice, Real, lattice
+from watermark.lattice import PILOT_SHARE, TILE, TILES, Lattice, Real, lattice
 from watermark.mask import luma_and_hues, visibility, whiten
 from watermark.pattern import interpolation, synthesise
 from watermark.placing import follow_pilots, settle
@@ -45,11 +45,13 @@ FAMILIES = (PoseSearch.upright, PoseSearch.turned, PoseSearch.stretched)
 SURE = 6.0
 """Agreement of pilots, in standard deviations, that chance hardly gives: such a pose is read before others are searched."""
 MOST_SURE = 18
-CLEAR = 4.8
-"""Agreement of pilots that a true pose seldom lacks, and chance often has."""
+CLEAR, CLEAR_UPRIGHT = 4.8, 4.6
+"""Agreement of pilots that a true pose seldom lacks, and chance often has; where there is less to fit, chance has less."""
+EDGE = 0.5
+"""Canonical units by which the edges of a faint upright cut may lie beside the place that the pilots tell."""
 TRIED = 3
 """Poses of a family that are read though they are not sure."""
-SAME, SAME_PLACE = 0.003, 0.03
+SAME, SAME_PLACE = 0.002, 0.03
 """Difference of two poses, as a share of their size, and of a tile, under which one reading is enough for both."""
 STRAIGHT = 1e-9
 """Terms of perspective, per canonical unit, that count as none."""
@@ -91,8 +93,9 @@ def embed(pixels: Pixels, mark_id: int, *, key: bytes, strength: float | None = 
 
     def shaped(shape: Shape) -> Real:
         symbols = layout.symbols(word) * layout.balance(shape.coarse)
-        parts = synthesise(layout, symbols, layout.origin(mark_id), -(-tall // TILE), -(-wide // TILE))
-        mark = (parts[0] + parts[1])[:tall, :wide] * visibility(luma, shape.contrast)
+        pilots, carriers = synthesise(layout, symbols, layout.origin(mark_id), -(-tall // TILE), -(-wide // TILE))
+        more, less = math.sqrt(shape.pilots / PILOT_SHARE), math.sqrt((1 - shape.pilots) / (1 - PILOT_SHARE))
+        mark = (more * pilots + less * carriers)[:tall, :wide] * visibility(luma, shape.contrast)
         return np.asarray(mark / np.sqrt((mark**2).mean()), np.float32)
 
     if strength is None:
@@ -260,13 +263,29 @@ def _poses(views: Views, layout: Lattice) -> Iterator[tuple[_View, Matrix, int]]
                 if aligned.z > SURE and sure < MOST_SURE:
                     sure += 1
                     yield view, follow_pilots(view.white, layout, plane), LIKELY
-                elif aligned.z > CLEAR:
+                elif aligned.z > (CLEAR_UPRIGHT if left is doubtful[0] else CLEAR):
                     left.append((aligned.z, view, plane))
     for plane in whole[1:]:
         yield views[0], plane, UNSURE
-    for left in doubtful:
-        for _, view, plane in sorted(left, key=lambda pose: -pose[0])[:TRIED]:
+    upright, *others = (sorted(left, key=lambda pose: -pose[0])[:TRIED] for left in doubtful)
+    for _, view, plane in upright:
+        yield view, plane, LIKELY // 2
+    for _, view, plane in upright[:1]:
+        for edge in (-EDGE, EDGE):
+            yield view, _scaled(view, plane, edge), LIKELY // 2
+    for left in others:
+        for _, view, plane in left:
             yield view, follow_pilots(view.white, layout, plane), LIKELY // 2
+
+
+def _scaled(view: _View, plane: Matrix, edge: float) -> Matrix:
+    """A pose at a slightly other scale: the copy's middle stays, its edges move by so many canonical units."""
+    height, width = view.white.shape
+    middle = np.array([width / 2, height / 2])
+    factor = 1 + 2 * edge * math.sqrt(abs(np.linalg.det(plane[:2, :2])) / (width * height))
+    moved = np.diag([factor, factor, 1.0])
+    moved[:2, 2] = middle - factor * middle
+    return np.asarray(moved @ plane, np.float64)
 
 
 def _plane(view: _View, aligned: Alignment) -> Matrix:

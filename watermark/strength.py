@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from watermark.lattice import TILES, Complex, Lattice, Real
-from watermark.mask import luma_and_hues, whiten
+from watermark.lattice import COARSE_SHARE, PILOT_SHARE, TILES, Complex, Lattice, Real
+from watermark.mask import CONTRAST, luma_and_hues, whiten
 from watermark.reading import Matrix, despread, soft_values
 
 WEAKEST, STRONGEST = 1.25, 1.99
@@ -25,6 +25,8 @@ FINER = 1.25
 MOST_RAISED = 2.0
 CUT, CUT_TARGET = 0.32, 14.0
 """Side of the smallest cut, of nine places, and the score wanted of the worst."""
+CUT_TILES = 10
+"""Tiles that a cut has at least: fewer hold no id, so small pictures are tried in larger cuts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +36,16 @@ class Shape:
     Attributes:
         coarse: Share of the carriers' energy in the half of long waves.
         contrast: Power of a place's activity by which its amplitude rises.
+        pilots: Share of all energy in the pilots, which only copies that are not whole need.
     """
 
     coarse: float
     contrast: float
+    pilots: float
 
 
-USUAL = Shape(0.5, 0.55)
-FOR_CUTS, FOR_WHOLE = Shape(0.35, 0.35), Shape(0.65, 0.55)
+USUAL = Shape(COARSE_SHARE, CONTRAST, PILOT_SHARE)
+FOR_CUTS, FOR_WHOLE = Shape(0.35, 0.35, 0.25), Shape(0.65, CONTRAST, 0.12)
 """For pictures of which even the strongest usual mark is lost by a cut, and by what is done to the whole: half a decibel."""
 
 
@@ -74,8 +78,7 @@ def choose(
     cut, whole = scores(mark, STRONGEST)
     high = min(cut, whole)
     if high < TARGET:
-        other = shaped(FOR_CUTS if cut < whole else FOR_WHOLE)
-        return (other if min(scores(other, STRONGEST)) > high else mark), STRONGEST
+        return shaped(FOR_CUTS if cut < whole else FOR_WHOLE), STRONGEST
     low = min(scores(mark, WEAKEST))
     share = (TARGET - low) / (high - low) if high > low else 1.0
     return mark, float(WEAKEST + np.clip(share, 0, 1) * (STRONGEST - WEAKEST))
@@ -111,7 +114,8 @@ def _scores(
         _score(_carriers(copy, plane, layout, mark_id), layout, word) for copy, plane in copies
     )
     whole = _carriers(marked, np.eye(3), layout, mark_id)
-    rows, columns = (max(1, round(CUT * n)) for n in whole.shape[:2])
+    side = min(1.0, max(CUT, math.sqrt(CUT_TILES / (whole.shape[0] * whole.shape[1]))))
+    rows, columns = (max(1, round(side * n)) for n in whole.shape[:2])
     cuts = [
         _score(whole[row : row + rows, column : column + columns], layout, word)
         for row in np.linspace(0, len(whole) - rows, 3).astype(int)

@@ -23,6 +23,10 @@ COARSEST, FINEST = 0.7, 0.04
 """First and last step of the refinement, bins of the doubled spectrum by which a typical pilot moves."""
 
 
+Moves = NDArray[np.float64]
+"""Small changes of a matrix, none first: shape (n, 2, 2)."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
     """A pose with its place on the tile.
@@ -61,8 +65,11 @@ class PoseSearch:
         return [PolarMap(power, self._found.shape, self._unit, low, high) for low, high in self._bands]
 
     def upright(self, layout: Lattice) -> list[Alignment]:
-        """Poses turned by 0 or 90°, mirrored or not, of every scale; the best first."""
-        return _best(self._found, layout, [c for each in self._maps for c in each.upright(layout)])
+        """Poses turned by 0 or 90°, mirrored or not, of every scale, and only that: the best first.
+
+        Most cuts are so, and what is not fitted is not fitted wrongly: faint ones are read a decibel better.
+        """
+        return _best(self._found, layout, [c for each in self._maps for c in each.upright(layout)], (_SCALE,))
 
     def turned(self, layout: Lattice) -> list[Alignment]:
         """Poses of every angle and scale."""
@@ -73,7 +80,7 @@ class PoseSearch:
         return _best(self._found, layout, [c for each in self._maps for c in each.stretched(layout)])
 
 
-def _best(found: Spectrum, layout: Lattice, candidates: list[Candidate]) -> list[Alignment]:
+def _best(found: Spectrum, layout: Lattice, candidates: list[Candidate], moves: Sequence[Moves] | None = None) -> list[Alignment]:
     """The candidates whose pilots agree best in phase too, refined, no two alike.
 
     Power alone ranks millions of poses cheaply; agreement in phase is the sharper test, and affordable for hundreds.
@@ -89,7 +96,7 @@ def _best(found: Spectrum, layout: Lattice, candidates: list[Candidate]) -> list
             kept.append(n)
             if len(kept) == REFINED:
                 break
-    return sorted(_refine(found, layout, every[kept], centres[kept]), key=lambda a: -a.z)
+    return sorted(_refine(found, layout, every[kept], centres[kept], moves or (_SIMILAR, _SKEW)), key=lambda a: -a.z)
 
 
 def _placed(values: Complex, layout: Lattice) -> tuple[Real, NDArray[np.float64]]:
@@ -108,8 +115,10 @@ def _places(layout: Lattice) -> Real:
     return np.concatenate([waves.real, waves.imag]).astype(np.float32)
 
 
-def _refine(found: Spectrum, layout: Lattice, waves: Matrix, centres: NDArray[np.float64]) -> list[Alignment]:
-    """Turn, scale, stretch, shear and shift poses a little, all at once, until their pilots agree best."""
+def _refine(
+    found: Spectrum, layout: Lattice, waves: Matrix, centres: NDArray[np.float64], ways: Sequence[Moves]
+) -> list[Alignment]:
+    """Shift poses a little, and turn, scale, stretch and shear them in the ways given, until their pilots agree best."""
     lines = layout.pilots / TILE
     bins = np.median(np.hypot(*np.moveaxis(waves @ lines.T, 1, 0)), axis=1) * max(found.shape)
     step, shift = COARSEST / bins, np.full(len(waves), 0.5)
@@ -117,7 +126,7 @@ def _refine(found: Spectrum, layout: Lattice, waves: Matrix, centres: NDArray[np
     while np.any(step > FINEST / bins):
         before = reached
         phase = layout.pilot_phase * _turns(centres, lines)
-        for moves in (_SIMILAR, _SKEW):
+        for moves in ways:
             tries = waves[:, None] @ (np.eye(2) + step[:, None, None, None] * moves)
             fit = (_pilots(found, tries, layout) * phase[:, None].conj()).real.sum(2)
             waves = tries[first, fit.argmax(1)]
@@ -138,6 +147,7 @@ def _moves(first: list[list[int]], second: list[list[int]]) -> NDArray[np.float6
 
 
 _SIMILAR = _moves([[1, 0], [0, 1]], [[0, -1], [1, 0]])
+_SCALE = np.array([np.zeros((2, 2)), -np.eye(2), np.eye(2)])
 _SKEW = _moves([[1, 0], [0, -1]], [[0, 1], [1, 0]])
 _AROUND = np.array([(x, y) for x in (0, -1, 1) for y in (0, -1, 1)], float)
 
