@@ -1,7 +1,6 @@
 """Many rows in one go, as each database takes them fastest: COPY on PostgreSQL, one prepared statement on SQLite.
 
-An entry of the trail, three rows, costs half of what it does through compiled statements. The rows belong to the caller's
-transaction as any others do; every constraint and trigger sees them.
+The rows belong to the caller's transaction as any others do; every constraint and trigger sees them.
 """
 
 from __future__ import annotations
@@ -42,13 +41,7 @@ def put(connection: Connection, columns: Sequence[Column[Any]], rows: Iterable[R
 
 
 def reserve(connection: Connection, table: Table, count: int) -> list[int]:
-    """Take the next numbers of a table's key, ascending; rolled back they may leave a gap, and none is given twice.
-
-    On SQLite the caller must hold the writer's lock until the rows are in.
-    """
-    if connection.dialect.name == "postgresql":
-        query = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
-        return [number for (number,) in connection.exec_driver_sql(query, (table.name, count))]
+    """The next numbers of a table's key on SQLite, ascending; the caller holds the writer's lock until the rows are in."""
     query = "SELECT seq FROM sqlite_sequence WHERE name = ?"
     last = connection.exec_driver_sql(query, (table.name,)).scalar() or 0
     return list(range(last + 1, last + 1 + count))

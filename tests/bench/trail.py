@@ -58,7 +58,7 @@ def main() -> None:
     asked.add_argument("--curve", action="store_true", help="proofs and bytes at 10^4, 10^5 and --entries")
     asked.add_argument("--writers", default="1,8,64")
     asked.add_argument("--save", type=Path, help="keep what was measured")
-    asked.add_argument("--merge", type=Path, nargs="+", help="tables from what was kept; later files go first")
+    asked.add_argument("--merge", type=Path, nargs="+", help="a table from what was kept; of two figures the later counts")
     asked.add_argument("--write", action="store_true", help="put the table into provenance/trail/README.md")
     options = asked.parse_args()
     if options.merge:
