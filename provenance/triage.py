@@ -29,6 +29,7 @@ _STATUS: Mapping[str, tuple[float, str]] = {
 # what a reason of the verdict adds, by its code
 _REASONS: Mapping[str, float] = {
     "content.foreign": 0.5,
+    "content.partial": 0.2,
     "generator.mark": 0.3,
     "history.fault": 0.25,
     "identity.failed": 0.25,
