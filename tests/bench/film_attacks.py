@@ -84,13 +84,14 @@ def looped(film: Path, path: Path, seconds: float, *, raw: bool = False) -> None
     """Write a film over and over up to a length; as it is coded, or as plain frames."""
     with av.open(str(path), "w") as target:
         out: Any = None
-        at = 0
-        while out is None or at * out.time_base < seconds:
+        at, tick = 0, Fraction(0)
+        while at * tick < seconds:
             with av.open(str(film)) as container:
                 stream = container.streams.video[0]
                 if out is None:
+                    tick = Fraction(stream.time_base or 1)
                     out = _raw(target, stream) if raw else target.add_stream_from_template(stream)
-                    out.time_base = stream.time_base
+                    out.time_base = tick
                 last = at
                 for packet in container.demux(stream):
                     if packet.dts is None or packet.pts is None:
