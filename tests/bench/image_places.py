@@ -31,7 +31,7 @@ from watermark.presence import presence
 MARK_ID = 0x9E3779B97F4A7C15
 SMALL, SHORT, AREA = 256, 512, 1_000_000
 """Pixels each way of the small pictures, on the short side of a photo that counts, and to which larger photos are brought."""
-ABSENT = 2.0
+ABSENT = 1.0
 """Correlation, in standard deviations, under which a cell is said to carry no mark."""
 
 Pixels = NDArray[np.uint8]
