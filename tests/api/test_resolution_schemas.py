@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,6 @@ from tests.sound.test_files import RATE, write_wav
 from tests.video.conftest import write_film
 
 SCHEMAS = json.loads(Path(__file__).with_name("resolution_schemas.json").read_text("utf-8"))
-AT = datetime.now(UTC)
 
 
 def wrong(name: str, answer: Any) -> list[str]:
@@ -43,10 +43,10 @@ def holds(name: str, answer: Any) -> Any:
 def writer(app: FastAPI, client: TestClient) -> Iterator[dict[str, str]]:
     """Headers of a client that may write; gone with the test."""
     access: Access = app.state.access
-    key, _ = access.new("a repository", ["signer", "feed"], at=AT)
-    token = access.token(key, ["fetch:manifests", "store:manifests", "store:bindings"], now=AT.timestamp())
+    key, _ = access.new("a repository", ["signer", "feed"], at=datetime.now(UTC))
+    token = access.token(key, ["fetch:manifests", "store:manifests", "store:bindings"], now=time.time())
     yield {"authorization": f"Bearer {token}"}
-    access.revoke(key.id, at=AT)
+    access.revoke(key.id, at=datetime.now(UTC))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_manifests_receipts_and_bindings(
 @pytest.mark.slow
 def test_sound_leads_to_its_manifest(client: TestClient, house: House, tmp_path: Path) -> None:
     source = write_wav(tmp_path / "tune.wav", music(12, RATE, 2, seed=77), 16)
-    made = sign(SignRequest(source, tmp_path / "signed.wav"), house.studio(), at=AT)
+    made = sign(SignRequest(source, tmp_path / "signed.wav"), house.studio(), at=datetime.now(UTC))
     for kind, name, content in (
         ("audio/mpeg", "copy.mp3", _compressed(made.path, tmp_path / "copy.mp3")),
         ("audio/wav", "signed.wav", made.path.read_bytes()),
@@ -121,7 +121,7 @@ def test_sound_leads_to_its_manifest(client: TestClient, house: House, tmp_path:
 @pytest.mark.slow
 def test_a_film_leads_to_its_manifest(client: TestClient, house: House, tmp_path: Path) -> None:
     source = write_film(tmp_path / "pan.mp4", seconds=6, rate=12)
-    made = sign(SignRequest(source, tmp_path / "signed.mp4"), house.studio(), at=AT)
+    made = sign(SignRequest(source, tmp_path / "signed.mp4"), house.studio(), at=datetime.now(UTC))
     assert made.binding is not None
     query = f"/v1/matches/byContent?alg={made.binding.alg}"
     for asked in ("/v1/matches/byContent", query):

@@ -16,8 +16,6 @@ from api.wiring import House
 from provenance.reverify import compare
 from provenance.verify import Verification, verify
 
-NOW = datetime.now(UTC)
-
 
 @pytest.fixture(scope="module")
 def made(client: TestClient, photo: bytes) -> dict[str, Any]:
@@ -38,7 +36,7 @@ def file(made: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def found(file: Path, house: House) -> Verification:
-    return verify(file, house.desk, at=NOW, marks=False)
+    return verify(file, house.desk, at=datetime.now(UTC), marks=False)
 
 
 def changed(found: Verification, **members: Any) -> dict[str, Any]:
@@ -53,13 +51,13 @@ def changed(found: Verification, **members: Any) -> dict[str, Any]:
 
 
 def test_the_same_inputs_give_the_same_verdict(file: Path, house: House, found: Verification) -> None:
-    again = verify(file, house.desk, at=NOW, marks=False)
+    again = verify(file, house.desk, at=datetime.now(UTC), marks=False)
     assert again.verdict.as_dict() == found.verdict.as_dict()
     assert compare(found.verdict.as_dict(), again.verdict, again.evidence, house.desk.lists).as_dict()["same"]
 
 
 def test_new_trust_lists_are_named_as_the_cause(file: Path, house: House, found: Verification) -> None:
-    bare = verify(file, replace(house.desk, lists=()), at=NOW, marks=False)
+    bare = verify(file, replace(house.desk, lists=()), at=datetime.now(UTC), marks=False)
     assert (bare.verdict.status, found.verdict.status) == ("valid", "trusted")
     told = compare(bare.verdict.as_dict(), found.verdict, found.evidence, house.desk.lists)
     assert {d.where for d in told.differences} >= {"status", "credential.trust"}
@@ -75,7 +73,7 @@ def test_a_list_that_is_gone_can_only_be_suspected(house: House, found: Verifica
 
 def test_time_is_named_as_the_cause(file: Path, house: House, found: Verification) -> None:
     """Before the certificate began, nothing could be signed with it."""
-    early = verify(file, house.desk, at=NOW - timedelta(days=4000), marks=False)
+    early = verify(file, house.desk, at=datetime.now(UTC) - timedelta(days=4000), marks=False)
     assert early.verdict.status != found.verdict.status
     told = compare(early.verdict.as_dict(), found.verdict, found.evidence, house.desk.lists)
     assert [(c.what, c.certain) for c in told.causes if "status" in c.explains] == [("time", True)]

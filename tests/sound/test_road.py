@@ -30,7 +30,6 @@ from watermark.payload import PUBLIC_KEY
 RATE = 22_050
 SOUND = music(14, RATE, 2, seed=31)
 OTHER = music(14, RATE, 2, seed=32)
-AT = datetime.now(UTC)
 Samples = NDArray[np.float32]
 
 
@@ -47,7 +46,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def signed(house: House, source: Path) -> Signed:
-    return sign(SignRequest(source, source.with_name("signed.wav")), house.studio(), at=AT)
+    return sign(SignRequest(source, source.with_name("signed.wav")), house.studio(), at=datetime.now(UTC))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +79,7 @@ def encode(path: Path, sound: Samples, rate: int, encoder: str, kbps: int) -> Pa
 
 
 def look(house: House, path: Path) -> Verdict:
-    return verify(path, house.desk, at=AT).verdict
+    return verify(path, house.desk, at=datetime.now(UTC)).verdict
 
 
 def test_a_signed_wav_is_trusted_and_says_how_long_it_is(house: House, signed: Signed) -> None:
@@ -164,7 +163,7 @@ def test_changed_bytes_of_a_signed_file_are_recovered_by_its_mark(house: House, 
 
 def test_one_second_is_signed_without_a_mark_and_says_why(house: House, tmp_path: Path) -> None:
     source = write_wav(tmp_path / "short.wav", SOUND[:RATE], 16)
-    done = sign(SignRequest(source, tmp_path / "out.wav"), house.studio(), at=AT)
+    done = sign(SignRequest(source, tmp_path / "out.wav"), house.studio(), at=datetime.now(UTC))
     assert done.binding is None
     assert "too short to hold one" in done.notes[0]
     verdict = look(house, done.path)
@@ -174,7 +173,7 @@ def test_one_second_is_signed_without_a_mark_and_says_why(house: House, tmp_path
 def test_one_second_is_refused_where_a_mark_was_insisted_on(house: House, tmp_path: Path) -> None:
     source = write_wav(tmp_path / "short.wav", SOUND[:RATE], 16)
     with pytest.raises(CarrierTooSmallError):
-        sign(SignRequest(source, tmp_path / "out.wav", mark="org.colophon.mark.audio.1"), house.studio(), at=AT)
+        sign(SignRequest(source, tmp_path / "out.wav", mark="org.colophon.mark.audio.1"), house.studio(), at=datetime.now(UTC))
     assert [one.name for one in tmp_path.iterdir()] == ["short.wav"]
 
 
@@ -188,11 +187,11 @@ def test_little_sound_in_a_copy_is_said(house: House, tmp_path: Path) -> None:
 @pytest.mark.parametrize("mark", ["org.colophon.mark.image.1", "no.such"])
 def test_a_picture_mark_is_no_mark_for_sound(house: House, source: Path, tmp_path: Path, mark: str) -> None:
     with pytest.raises(UnsupportedMediaError, match="cannot hold a mark"):
-        sign(SignRequest(source, tmp_path / "out.wav", mark=mark), house.studio(), at=AT)
+        sign(SignRequest(source, tmp_path / "out.wav", mark=mark), house.studio(), at=datetime.now(UTC))
 
 
 def test_without_a_mark_every_sample_stays(house: House, source: Path, tmp_path: Path) -> None:
-    done = sign(SignRequest(source, tmp_path / "out.wav", mark="none"), house.studio(), at=AT)
+    done = sign(SignRequest(source, tmp_path / "out.wav", mark="none"), house.studio(), at=datetime.now(UTC))
     assert done.binding is None
     assert np.array_equal(decode(done.path)[0], decode(source)[0])
 
@@ -202,7 +201,7 @@ def test_damaged_sound_is_one_clear_error_and_leaves_nothing(house: House, sourc
     path = tmp_path / "bad.wav"
     path.write_bytes(source.read_bytes()[:30] if damage == "cut in its head" else b"RIFF\4\0\0\0WAVE" + b"x" * 90)
     with pytest.raises((DamagedMediaError, InputError, UnsupportedMediaError)):
-        sign(SignRequest(path, tmp_path / "out.wav"), house.studio(), at=AT)
+        sign(SignRequest(path, tmp_path / "out.wav"), house.studio(), at=datetime.now(UTC))
     assert [one.name for one in tmp_path.iterdir()] == ["bad.wav"]
 
 
@@ -215,7 +214,7 @@ def test_a_playlist_in_disguise_opens_nothing(house: House, tmp_path: Path) -> N
 def test_an_edit_keeps_the_mark_of_its_parent(house: House, signed: Signed, heard: tuple[Samples, int], tmp_path: Path) -> None:
     edited = write_wav(tmp_path / "cut.wav", heard[0][: 9 * RATE], 16)
     request = EditRequest(signed.path, edited, tmp_path / "child.wav", ("c2pa.trimmed",))
-    child = edit(request, house.studio(), at=AT)
+    child = edit(request, house.studio(), at=datetime.now(UTC))
     assert child.binding == signed.binding
     assert look(house, child.path).status is Status.TRUSTED
 
@@ -241,7 +240,7 @@ def test_other_formats_are_signed_and_marked(house: House, tmp_path: Path, endin
     else:
         encode(source, SOUND, RATE, encoder, 96)
     kept = shutil.copy(source, tmp_path / "before")
-    done = sign(SignRequest(source, tmp_path / f"signed.{ending}"), house.studio(), at=AT)
+    done = sign(SignRequest(source, tmp_path / f"signed.{ending}"), house.studio(), at=datetime.now(UTC))
     assert source.read_bytes() == kept.read_bytes()
     assert done.binding is not None
     assert look(house, done.path).status is Status.TRUSTED
