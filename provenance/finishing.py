@@ -217,7 +217,7 @@ def placing(source: Path, destination: Path) -> Iterator[Path]:
     """A scratch name beside the destination; whatever was written there is gone afterwards, error or not.
 
     Raises:
-        OutputError: the destination is the source or a folder, or its folder cannot be written to.
+        OutputError: the destination is the source or a folder, or its folder is missing or cannot be written to.
     """
     if not source.exists():
         raise InputError(str(source), "no such file")
@@ -225,6 +225,8 @@ def placing(source: Path, destination: Path) -> Iterator[Path]:
         raise OutputError(str(destination), "is a folder")
     if destination.exists() and destination.samefile(source):
         raise OutputError(str(destination), "would overwrite the input")
+    if not destination.parent.is_dir():
+        raise OutputError(str(destination), f"there is no folder {destination.parent}")
     scratch = destination.with_name(f".{destination.name}.{secrets.token_hex(4)}.part")
     try:
         yield scratch

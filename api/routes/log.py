@@ -30,6 +30,7 @@ def _resource(what: str, media_type: str) -> dict[int | str, dict[str, object]]:
     return {200: {"description": what, "content": {media_type: {}}}}
 
 
+@router.head("/checkpoint", include_in_schema=False)
 @router.get(
     "/checkpoint",
     summary="The log's newest checkpoint",
@@ -53,6 +54,7 @@ def keys(request: Request) -> Response:
     return Response(vkeys, media_type=_TEXT, headers=_MUTABLE)
 
 
+@router.head("/tile/{path:path}", include_in_schema=False)
 @router.get(
     "/tile/{path:path}",
     summary="A tile of hashes, or a bundle of entries",

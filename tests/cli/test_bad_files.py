@@ -83,7 +83,7 @@ def test_output_that_is_a_folder(colophon: Colophon, photo: Path, tmp_path: Path
 
 def test_output_in_a_folder_that_is_missing(colophon: Colophon, photo: Path, tmp_path: Path) -> None:
     path = tmp_path / "nowhere" / "out.jpg"
-    one_line(colophon("sign", photo, "-o", path), path)
+    assert one_line(colophon("sign", photo, "-o", path), path) == f"there is no folder {path.parent}"
 
 
 def test_output_folder_that_is_a_file(colophon: Colophon, photo: Path, tmp_path: Path) -> None:
