@@ -1,12 +1,13 @@
 // The page for programs: the API's own description, set to be read.
 
 const reading = document.getElementById("reading");
+let description = {}; // what the parts refer to
 try {
   const response = await fetch("/api/openapi.json");
   if (!response.ok) throw new Error(String(response.status));
-  const { paths } = await response.json();
+  description = await response.json();
   const routes = document.getElementById("routes");
-  for (const [path, methods] of Object.entries(paths)) {
+  for (const [path, methods] of Object.entries(description.paths)) {
     for (const [method, operation] of Object.entries(methods)) routes.append(route(path, method, operation));
   }
   reading.remove();
