@@ -46,23 +46,23 @@ bench-image: $(READY)  ## the table of the image mark, beside its peers
 	$(BIN)/python -m tests.bench.image_table --save $(VENV)/bench-image.jsonl
 
 bench-audio: $(READY)  ## the tables of the sound mark, into watermark/SOUND.md: half an hour and more
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.audio --write
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.soundfit --write
+	$(BIN)/python -m tests.bench.audio --write
+	$(BIN)/python -m tests.bench.soundfit --write
 
 bench-video: $(READY)  ## the tables of the film mark, into watermark/VIDEO.md: an hour; FILMS="a.mp4 b.mp4" for others than the corpus
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.video --write $(FILMS)
-	for part in gaps attackers cost; do OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.films $$part --write $(FILMS); done
-	for seed in 1 2 3 4 5 6 7; do OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.films chance --seed $$seed \
+	$(BIN)/python -m tests.bench.video --write $(FILMS)
+	for part in gaps attackers cost; do $(BIN)/python -m tests.bench.films $$part --write $(FILMS); done
+	for seed in 1 2 3 4 5 6 7; do $(BIN)/python -m tests.bench.films chance --seed $$seed \
 	  --save $(VENV)/video-chance.jsonl --write $(FILMS); done
 
 bench-service: $(READY)  ## the figures of api/README.md: feed, verifying, a million assets, attacks, strangers: an hour
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.feed
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.service
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.attack
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.strangers
+	$(BIN)/python -m tests.bench.feed
+	$(BIN)/python -m tests.bench.service
+	$(BIN)/python -m tests.bench.attack
+	$(BIN)/python -m tests.bench.strangers
 
 bench-fit: $(READY)  ## where a picture was changed, into provenance/README.md: half an hour
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.fit --write
+	$(BIN)/python -m tests.bench.fit --write
 
 bench-trail: $(READY)  ## the tables of the trail, to 10^6 entries on both databases, and of 10,000 imports: half an hour
 	$(BIN)/python -m tests.bench.trail --entries 1000000 --curve --write

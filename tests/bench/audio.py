@@ -1,7 +1,7 @@
 """Tables of the sound mark: quality, what survives, speed, chance, attackers. `make bench-audio` prints them into SOUND.md.
 
 Clips shorter than 24 s are repeated up to it (the period of the repeat is never that of a tile), so that every clip enters
-every row. One thread; set OMP_NUM_THREADS=1 before the start, or the matrix products of one clip wait for each other.
+every row. One thread.
 """
 
 from __future__ import annotations

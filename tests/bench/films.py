@@ -3,13 +3,8 @@
 Parts are `chance`, `gaps` (replaced scenes), `attackers` and `cost`; each is printed and, if wished, put into watermark/VIDEO.md.
 Runs can be cut into pieces: `--save FILE` adds to what earlier pieces found, `--seed` makes them differ.
 """
-# ruff: noqa: E402 - the settings below are read when the libraries are first imported
 
 from __future__ import annotations
-
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
 import json
@@ -55,8 +50,12 @@ def chance(films: list[Path], folder: Path, seed: int) -> Iterator[Found]:
         yield {"searches": _KEYS, "seconds": _KEYS * length_s(copy), "accepted": float(found.found)}
 
 
+def _totals(rows: list[Found]) -> Found:
+    return {name: sum(row[name] for row in rows) for name in rows[0]}
+
+
 def say_chance(rows: list[Found]) -> str:
-    total = {name: sum(row[name] for row in rows) for name in rows[0]}
+    total = _totals(rows)
     return (
         f"Full searches of unmarked and wrongly keyed films: {total['searches']:.0f}, {total['seconds'] / 3600:.1f} h; "
         f"{total['accepted']:.0f} accepted."
@@ -85,7 +84,7 @@ def gaps(films: list[Path], folder: Path, seed: int) -> Iterator[Found]:
 
 
 def say_gaps(rows: list[Found]) -> str:
-    total = {name: sum(row[name] for row in rows) for name in rows[0]}
+    total = _totals(rows)
     return (
         f"Two seconds replaced, by another film or by the same frames unmarked, then the platform: {total['seen']:.0f} of "
         f"{total['trials']:.0f} gaps seen; false gaps {total['false_s']:.1f} s in {total['whole_s']:.0f} s."

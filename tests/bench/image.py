@@ -2,14 +2,8 @@
 
 Prints the Markdown tables of watermark/README.md. Times are CPU seconds on one core.
 """
-# ruff: noqa: E402 - the thread settings below are read when numpy is imported
 
 from __future__ import annotations
-
-import os
-
-for _library in ("OMP", "OPENBLAS"):
-    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 import argparse
 import time
@@ -21,6 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from tests.bench.__main__ import CORPUS
 from watermark import attacks as a
 from watermark import image, payload, quality
 from watermark.ladder import IMAGE_2026, LADDERS, Ladder, Step, do
@@ -113,8 +108,7 @@ def main() -> None:
     parser.add_argument("--ladder", default=IMAGE_2026.name, choices=sorted(_LADDERS))
     parser.add_argument("photos", nargs="*", type=Path)
     options = parser.parse_args()
-    corpus = Path(os.environ.get("COLOPHON_CORPUS", Path(__file__).resolve().parents[3] / "shared" / "corpus"))
-    photos = options.photos or sorted(path for path in (corpus / "photos").iterdir())
+    photos = options.photos or sorted(path for path in (CORPUS / "photos").iterdir())
     print_ladder(measure_all(photos, options.ladder), options.ladder)
 
 

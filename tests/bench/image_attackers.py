@@ -4,23 +4,17 @@ Pictures are cuts of 512 × 512 from the photos of the corpus, marked at 42 dB u
 attacker knows the layout and not the key. A mark is looked for in the whole picture, where no pilots are needed, and in its
 middle half, where they are.
 """
-# ruff: noqa: E402 - the thread settings below are read when numpy is imported
 
 from __future__ import annotations
 
-import os
-
-for _library in ("OMP", "OPENBLAS"):
-    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
-
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.bench.__main__ import CORPUS
 from watermark import attacks as a
 from watermark import image, quality
 from watermark.detection import canonical_unit
@@ -38,7 +32,7 @@ Plane = NDArray[np.float32]
 
 def pictures(count: int) -> list[Pixels]:
     """Cuts from the photos in turn, at seeded places."""
-    folder = Path(os.environ.get("COLOPHON_CORPUS", Path(__file__).resolve().parents[3] / "shared" / "corpus")) / "photos"
+    folder = CORPUS / "photos"
     names = sorted(folder.glob("*.png")) + sorted(folder.glob("[lrt]*.jpg"))
     photos = [np.asarray(Image.open(name).convert("RGB")) for name in names]
     photos = [photo for photo in photos if min(photo.shape[:2]) >= SIDE]

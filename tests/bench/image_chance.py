@@ -4,14 +4,8 @@ A trial is one unmarked cut under one wrong key in a random pose. It gives the s
 is about, and is decoded as the detector would, at the tile offsets that it would try. Batches are seeded by their number and
 kept in FILE, so that a run that was stopped goes on.
 """
-# ruff: noqa: E402 - the thread settings below are read when numpy is imported
 
 from __future__ import annotations
-
-import os
-
-for _library in ("OMP", "OPENBLAS"):
-    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 import argparse
 import json
@@ -25,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.bench.__main__ import ROOT, put
+from tests.bench.__main__ import CORPUS, ROOT, put
 from watermark import code, payload
 from watermark.image import FIRST, LIKELY, P_FALSE, READINGS
 from watermark.lattice import Lattice, lattice
@@ -115,10 +109,9 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="Put the table into watermark/README.md.")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    corpus = Path(os.environ.get("COLOPHON_CORPUS", ROOT.parent / "shared" / "corpus"))
     results = [json.loads(line) for line in options.save.read_text("utf-8").splitlines()] if options.save.exists() else []
     done, start = {result["batch"] for result in results}, time.monotonic()
-    whites = cuts(corpus / "photos")
+    whites = cuts(CORPUS / "photos")
     for number in range(-(-options.trials // BATCH)):
         if number in done or time.monotonic() - start > 60 * options.minutes:
             continue

@@ -2,26 +2,19 @@
 
 PART is `small`, `pose` or `presence`, the photos all or those named after it. Prints Markdown of watermark/README.md.
 """
-# ruff: noqa: E402 - the thread settings below are read when numpy is imported
 
 from __future__ import annotations
-
-import os
-
-for _library in ("OMP", "OPENBLAS"):
-    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 import argparse
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.bench.__main__ import ROOT
+from tests.bench.__main__ import CORPUS
 from watermark import attacks as a
 from watermark import image
 from watermark.detection import Detection
@@ -40,7 +33,7 @@ Matrix = NDArray[np.float64]
 
 def photos(names: list[str]) -> dict[str, Pixels]:
     """Photos of 512 pixels and more on the short side, at most a megapixel."""
-    folder = Path(os.environ.get("COLOPHON_CORPUS", ROOT.parent / "shared" / "corpus")) / "photos"
+    folder = CORPUS / "photos"
     found = {}
     for path in sorted(folder.iterdir()):
         with Image.open(path) as opened:

@@ -7,14 +7,8 @@ Every engine marks the same photos and reads the same copies: ours an id of 64 b
 megapixel: they have those up to 0.4 megapixels, and ours has all, those above 4 megapixels with every fourth row. Finished
 photos are kept in FILE, so that a run that was stopped goes on.
 """
-# ruff: noqa: E402 - the thread settings below are read when numpy is imported
 
 from __future__ import annotations
-
-import os
-
-for _library in ("OMP", "OPENBLAS"):
-    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 import argparse
 import importlib.util
@@ -29,7 +23,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tests.bench.__main__ import ROOT, put
+from tests.bench.__main__ import CORPUS, ROOT, put
 from tests.bench.image_rows import ROWS
 from watermark import image, quality
 from watermark.attacks import Pixels
@@ -167,12 +161,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1e9, help="Begin no further photo after so long.")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    corpus = Path(os.environ.get("COLOPHON_CORPUS", ROOT.parent / "shared" / "corpus"))
     results: list[dict[str, Any]] = []
     if options.save and options.save.exists():
         results = [json.loads(line) for line in options.save.read_text("utf-8").splitlines()]
     done, start = {result["photo"] for result in results}, time.monotonic()
-    for path in _photos(corpus / "photos"):
+    for path in _photos(CORPUS / "photos"):
         if path.name in done or time.monotonic() - start > 60 * options.minutes:
             continue
         results.append(measure(path))
