@@ -52,7 +52,13 @@ def test_no_service_is_needed_to_sign(colophon: Colophon, card: Path, tmp_path: 
     assert [event["event"] for event in ran.document["events"]] == ["signed", "signed", "waiting"]
 
 
-@pytest.mark.parametrize("address", ["http://desk.example", "ftp://desk.example", "desk.example"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://desk.example", "ftp://desk.example", "desk.example", "https://", "http://[::1",
+        "http://127.0.0.1.desk.example", "http://localhost.desk.example", "http://127.0.0.1:80@desk.example",  # begin as ours do
+    ],
+)  # fmt: skip
 def test_keys_go_nowhere_in_the_clear(colophon: Colophon, card: Path, tmp_path: Path, address: str) -> None:
     ran = colophon("watch", card, "--to", tmp_path / "out", "--server", address, "--once")
     assert ran.code == 1

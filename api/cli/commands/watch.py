@@ -108,11 +108,18 @@ def command(
 
 
 def _to_server(server: str) -> Deliver:
+    from urllib.parse import urlsplit
+
+    from keys.hosts import is_local
     from provenance.fetch import Client
     from provenance.watching import to_service
 
-    plain = server.startswith("http://") and not server.startswith(("http://127.0.0.1", "http://localhost", "http://[::1]"))
-    if plain or not server.startswith(("http://", "https://")):
+    try:
+        parts = urlsplit(server)
+        scheme, host = parts.scheme, parts.hostname or ""
+    except ValueError:
+        scheme, host = "", ""
+    if not host or (scheme != "https" and not (scheme == "http" and is_local(host))):
         raise click.UsageError("--server is an https address: an API key goes there")
     return to_service(server, os.environ.get(KEY_VARIABLE), Client(allow_private=True))  # whoever runs this named it
 
