@@ -21,7 +21,10 @@ def test_a_signed_photo_asks_for_no_look(client: TestClient, signed: dict[str, A
     found = answer.json()
     schemas.Triage.model_validate(found, extra="forbid")
     assert (found["band"], found["provenance"]["status"]) == ("low", "trusted")
-    assert found["provenance"] == client.post("/api/v1/verify", files={"file": ("a.jpg", signed["bytes"])}).json()
+    verdict = client.post("/api/v1/verify", files={"file": ("a.jpg", signed["bytes"])}).json()
+    for one in (found["provenance"], verdict):
+        one["inputs"].pop("at")  # looked at anew where a signer waits to be judged again
+    assert found["provenance"] == verdict
 
 
 def test_what_is_of_another_medium_is_refused(client: TestClient, corpus: Path, photo: bytes, problem: Any) -> None:
