@@ -76,7 +76,9 @@ def sign(request: SignRequest, studio: Studio, *, at: datetime, progress: Watch 
     if request.source_type not in SOURCE_TYPES:
         raise ValueError(f"no such source type: {request.source_type!r}")
     with placing(request.source, request.destination) as scratch:
-        media_type = signable(request.source, studio.desk.workers.run(tasks.kind, str(request.source)), beside=request.beside)
+        media_type = signable(
+            request.source, studio.desk.workers.run(tasks.kind_of_whole, str(request.source)), beside=request.beside
+        )
         _refuse_signed(request.source, media_type, studio)
         _ask_policy(request, media_type, studio)
         wanted = Wanted(request.mark, request.redact, request.strength, request.crf)

@@ -69,7 +69,7 @@ def edit(request: EditRequest, studio: Studio, *, at: datetime) -> Signed:
         parent, parent_credential = _made_from(request.parent, Input(request.parent.name), request, studio)
         placed = [Input(path.name, n) for n, path in enumerate(request.components, 1)]
         components = [_made_from(path, one, request, studio) for path, one in zip(request.components, placed, strict=True)]
-        media_type = signable(request.edited, workers.run(tasks.kind, str(request.edited)))
+        media_type = signable(request.edited, workers.run(tasks.kind_of_whole, str(request.edited)))
         carrier = _carrier(request, media_type, parent_credential, scratch, studio)
         definition = edited(
             title=request.title or request.edited.name,
@@ -112,7 +112,7 @@ def _made_from(path: Path, named: Input, request: EditRequest, studio: Studio) -
         what = "the parent" if named.component is None else "a component"
         raise InputError(str(request.destination), f"would overwrite {what}")
     workers = studio.desk.workers
-    media_type = signable(path, workers.run(tasks.kind, str(path)))
+    media_type = signable(path, workers.run(tasks.kind_of_whole, str(path)))
     found = workers.run(tasks.read_credential, str(path), media_type, None)
     if isinstance(found, Unreadable):
         raise InputError(str(path), f"its credential is damaged ({found.explanation}); sign the edit on its own")

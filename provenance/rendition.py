@@ -79,7 +79,7 @@ def rendition(request: RenditionRequest, studio: Studio, *, at: datetime) -> Ren
     with placing(request.source, request.destination) as scratch:
         workers = studio.desk.workers
         parent, credential, store = _parent(request.parent, studio)
-        media_type = signable(request.source, workers.run(tasks.kind, str(request.source)))
+        media_type = signable(request.source, workers.run(tasks.kind_of_whole, str(request.source)))
         _refuse_foreign(request.source, media_type, parent, studio)
         facts = _looked(request.source, media_type, studio)
         agreement, fit = _compared(request.source, parent, facts, studio)

@@ -37,7 +37,7 @@ def signed_source(path: Path, studio: Studio, *, purpose: str) -> SignedSource:
         UnsupportedMediaError: no container that the library can write into.
     """
     workers, registry = studio.desk.workers, studio.desk.registry
-    media_type = signable(path, workers.run(tasks.kind, str(path)))
+    media_type = signable(path, workers.run(tasks.kind_of_whole, str(path)))
     found = workers.run(tasks.read_credential, str(path), media_type, None)
     if not isinstance(found, Credential):
         raise InputError(str(path), f"carries no credential that {purpose}")

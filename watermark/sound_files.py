@@ -42,6 +42,7 @@ _MP3_KBPS = {
     False: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _AAC_KBPS_LEAST = 32
+_FLAC_BLOCK_MOST = 65_535  # samples: one that is damaged costs no more than itself
 
 
 @dataclass
@@ -51,9 +52,11 @@ class _Marker:
     embedder: Embedder
     rate: int
     audible: int = 0
+    heard: int = 0
 
     def over(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
         for block in blocks:
+            self.heard += len(block)
             self.audible += audible(block)
             yield self.embedder.feed(block)
         yield self.embedder.flush()
@@ -192,7 +195,11 @@ def _mark_flac(src: Path, part: Path, start: _Start, progress: Progress | None) 
     with tempfile.TemporaryFile(dir=part.parent) as bare:
         with opened(src) as container:
             stream = sound_stream(container, src)
-            _encode(bare, "flac", "flac", f"s{32 if bits == 24 else 16}", container, stream, start, progress)
+            heard = _encode(bare, "flac", "flac", f"s{32 if bits == 24 else 16}", container, stream, start, progress)
+            length = int.from_bytes(info[13:18], "big") & (1 << 36) - 1  # 0: not known
+            if length - heard > _FLAC_BLOCK_MOST:
+                there, whole = heard / stream.rate, length / stream.rate
+                raise MediaDecodeError(str(src), f"is cut off or damaged: {there:.1f} s of {whole:.1f} s decode")
         fresh, frames_at = tags.flac_blocks(bare)
         kept = [block for block in blocks if block[0] not in (tags.STREAMINFO, tags.PADDING, tags.SEEKTABLE)]
         with part.open("wb") as out:
@@ -252,8 +259,8 @@ def _encode(
     bits_per_second: int | None = None,
     options: dict[str, str] | None = None,
     covers: Sequence[Any] = (),
-) -> None:
-    """Mark a track and encode it into a file object."""
+) -> int:
+    """Mark a track and encode it into a file object; return how many samples there were."""
     marker = start(stream.rate, stream.channels)
     total = float(stream.duration * stream.time_base * stream.rate) if stream.duration and stream.time_base else 0.0
     with av.open(out, "w", format=form, options=options or {}) as target:
@@ -280,6 +287,7 @@ def _encode(
             target.mux(written.encode(frame))
         target.mux(written.encode(None))
     marker.check()
+    return marker.heard
 
 
 def _cover_packets(container: Any, covers: Sequence[Any]) -> list[Any]:

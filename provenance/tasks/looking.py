@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from provenance import fingerprint, sdk
 from provenance.credential import Credential, Remote, Unreadable
-from provenance.errors import InputError
+from provenance.errors import DamagedMediaError, InputError
 from provenance.tasks.rim import Rgb, load, reading
 from watermark import engines, imwatermark, media, several
 from watermark.detection import Detection
@@ -50,6 +50,21 @@ def kind(path: str) -> str | None:
     if not head:
         raise InputError(path, "is empty")
     return media.sniff(head, Path(path).name)
+
+
+def kind_of_whole(path: str) -> str | None:
+    """MIME type of a file that is to be signed.
+
+    Raises:
+        InputError: it cannot be read, or is empty.
+        DamagedMediaError: it ends before its own lengths do.
+    """
+    found = kind(path)
+    with reading(path) as stream:
+        lost = media.missing(stream)
+    if lost:
+        raise DamagedMediaError(path, f"is cut off: {lost:,} bytes that it should have are missing")
+    return found
 
 
 def carries_credential(path: str, media_type: str) -> bool:

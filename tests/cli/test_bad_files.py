@@ -67,6 +67,13 @@ def test_truncated(colophon: Colophon, photo: Path, tmp_path: Path) -> None:
     assert colophon("verify", path).code in (3, 4)
 
 
+def test_a_film_that_is_cut_off(colophon: Colophon, corpus: Path, tmp_path: Path) -> None:
+    path = tmp_path / "short.mp4"
+    path.write_bytes((corpus / "video" / "nasa_270p_2tracks.mp4").read_bytes()[:-1000])
+    assert one_line(colophon("sign", path), path) == "is cut off: 1,000 bytes that it should have are missing"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_output_that_is_the_input(colophon: Colophon, photo: Path, tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(photo.read_bytes())

@@ -269,6 +269,14 @@ def test_a_truncated_wav_is_marked_as_far_as_it_goes(tmp_path: Path) -> None:
     marked(src)
 
 
+def test_a_cut_off_flac_is_refused(tmp_path: Path) -> None:
+    src = encode(tmp_path / "a.flac", "flac", "flac", "s16")
+    src.write_bytes(src.read_bytes()[: src.stat().st_size * 4 // 10])
+    with pytest.raises(MediaDecodeError, match=r"cut off or damaged: \d+\.\d s of \d+\.\d s decode"):
+        sound_files.mark_file(src, tmp_path / "out.flac", ID, PUBLIC_KEY)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.flac"]
+
+
 def test_a_missing_file_and_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         sound_files.mark_file(tmp_path / "no.wav", tmp_path / "out.wav", ID, PUBLIC_KEY)

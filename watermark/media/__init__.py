@@ -7,6 +7,7 @@ from watermark.media.jpeg import before_scan
 from watermark.media.picture import MARKABLE, MAX_PIXELS, REDACTIONS, Picture
 from watermark.media.probe import Dimensions, dimensions
 from watermark.media.sniff import HEAD_BYTES, sniff
+from watermark.media.whole import missing
 
 __all__ = [
     "HEAD_BYTES",
@@ -20,6 +21,7 @@ __all__ = [
     "dimensions",
     "encode",
     "load_rgb8",
+    "missing",
     "reference",
     "rgb8",
     "sniff",
