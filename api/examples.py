@@ -74,6 +74,8 @@ _MARK_READ = _MARK | {
     "p_false": 1e-12,
     "bit_errors": 3,
     "fit": 0.97,
+    "covered": 1.0,
+    "shown": 1.0,
     "transform": {"scale": 0.5, "rotation_deg": 0.0, "flipped": False},
 }
 _WHO = "Example Newsroom Camera 7 on 20 November 2026, 16:04 UTC"
@@ -87,7 +89,7 @@ VERDICTS: dict[str, dict[str, Any]] = {
             "Nothing changed since.",
             _PHOTO,
             {"credential.intact": "Signature and content hold: not a byte that was signed has changed."},
-            mark=_MARK_READ | {"bit_errors": 0, "fit": None, "transform": None},
+            mark=_MARK_READ | {"bit_errors": 0, "fit": None, "covered": None, "shown": None, "transform": None},
         ),
     },
     "recovered": {

@@ -97,6 +97,8 @@ class MarkFacts(Wire):
     p_false: float | None = Field(description="Chance that media without this mark gives such a reading.")
     bit_errors: int | None
     fit: Fraction | None = Field(description="How well the content agrees with the registered asset.")
+    covered: Fraction | None = Field(None, description="Share of the file that the registered asset covers.")
+    shown: Fraction | None = Field(None, description="Share of the registered asset that the file shows.")
     transform: PoseFacts | None
     spans: list[SpanFacts] = Field([], description="Of sound: when the mark is there, and when not.")
     speed: float | None = Field(None, description="Of sound: speed of this copy over that of the signed recording.")
@@ -418,6 +420,13 @@ class Disclosure(Wire):
     law: str
 
 
+class Part(Wire):
+    """Only where a recovered copy is a part of what was signed, or has more around it; a share that is not told is whole."""
+
+    covered: Fraction | None = Field(None, description="Share of the file that what was signed covers.")
+    shown: Fraction | None = Field(None, description="Share of what was signed that the file shows.")
+
+
 class ReviewNote(Wire):
     """What a person found of it; the status itself is what was found in the file."""
 
@@ -547,6 +556,7 @@ class StatusItem(Wire):
     asset_id: AssetId | None = None
     signals: list[str] | None = None
     disclosure: Disclosure | None = None
+    part: Part | None = None
     review: ReviewNote | None = None
     at: AwareDatetime | None = Field(None, description="When this was found.")
     token: str | None = Field(None, description="A JWT that says the same for minutes; only where it was asked for.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from provenance import partly
 from provenance.verdict import Status, Verdict, iso
 
 _LABELS = {
@@ -26,18 +27,22 @@ def public_status(verdict: Verdict) -> dict[str, Any]:
     """The document that feed routes serve for a file or an asset."""
     credential = verdict.credential
     signer = credential.signer
-    disclosure = _disclosure(verdict)
-    return ({"disclosure": disclosure} if disclosure else {}) | {
-        "status": str(verdict.status),
-        "label": _label(verdict),
-        "summary": verdict.summary,
-        "signer": {"name": signer.name, "development": signer.development} if signer else None,
-        "signed_at": iso(credential.time.at) if credential.time.at else None,
-        "manifest_id": credential.manifest_id,
-        "asset_id": verdict.asset.id,
-        "signals": list(verdict.signals),
-        "at": iso(verdict.inputs.at),
-    }
+    disclosure, part = _disclosure(verdict), _part(verdict)
+    return (
+        ({"disclosure": disclosure} if disclosure else {})
+        | ({"part": part} if part else {})
+        | {
+            "status": str(verdict.status),
+            "label": _label(verdict),
+            "summary": verdict.summary,
+            "signer": {"name": signer.name, "development": signer.development} if signer else None,
+            "signed_at": iso(credential.time.at) if credential.time.at else None,
+            "manifest_id": credential.manifest_id,
+            "asset_id": verdict.asset.id,
+            "signals": list(verdict.signals),
+            "at": iso(verdict.inputs.at),
+        }
+    )
 
 
 # Regulation (EU) 2024/1689, art. 50 (2) and (4): content that is wholly or partly synthetic is to be told as such.
@@ -56,6 +61,11 @@ def _disclosure(verdict: Verdict) -> dict[str, str] | None:
         return None
     found = next((told for signal, told in _SYNTHETIC.items() if signal in verdict.signals), None)
     return {"ai": found[0], "say": found[1], "law": _ART_50} if found else None
+
+
+def _part(verdict: Verdict) -> dict[str, float]:
+    """How much of a recovered copy fits how much of what was signed, where it is not all of it."""
+    return partly.told(verdict.mark.covered, verdict.mark.shown) if verdict.status is Status.RECOVERED else {}
 
 
 def _label(verdict: Verdict) -> str:

@@ -30,6 +30,8 @@ class Match:
         distance: Differing bits of 256; None unless found by fingerprint.
         fit: Share of the compared area, or of the seconds, that agrees, 0–1; None if nothing could be compared.
         agreement: "fits", "changed", "foreign" or "unchecked".
+        covered: Share of the file that the asset covers, 0–1.
+        shown: Share of the asset that the file shows, 0–1.
     """
 
     asset: AssetRecord
@@ -38,6 +40,8 @@ class Match:
     distance: int | None
     fit: float | None
     agreement: str
+    covered: float | None = None
+    shown: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -50,6 +54,8 @@ class Match:
             "distance": self.distance,
             "fit": self.fit,
             "agreement": self.agreement,
+            "covered": self.covered,
+            "shown": self.shown,
         }
 
 
@@ -84,6 +90,8 @@ def find(path: Path, desk: Desk, *, limit: int = 5) -> tuple[Match, ...]:
             distance=f.lead.distance,
             fit=f.candidate.fit,
             agreement=str(f.candidate.content),
+            covered=f.candidate.coverage,
+            shown=f.candidate.kept,
         )
         for f in found[:limit]
     )

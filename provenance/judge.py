@@ -60,7 +60,8 @@ class Candidate:
     credential: Credential | Unreadable | Remote | None
     content: Content  # as compared with its reference
     fit: float | None
-    coverage: float | None
+    coverage: float | None  # share of the file that the registered work covers
+    kept: float | None  # share of the registered work that the file shows
     changes: tuple[Change, ...]
     pose: PoseFacts | None
     withdrawn: bool
@@ -256,7 +257,9 @@ def _binding(shown: Appraisal, evidence: Evidence, *, recovered: bool) -> Bindin
 def _mark_facts(evidence: Evidence) -> MarkFacts:
     read, found = evidence.mark, evidence.candidate
     if read.binding is None:
-        return MarkFacts(found=False, fit=found.fit if found else None, transform=found.pose if found else None)
+        if found is None:
+            return MarkFacts(found=False)
+        return MarkFacts(False, fit=found.fit, covered=_share(found.coverage), shown=_share(found.kept), transform=found.pose)
     return MarkFacts(
         found=True,
         alg=read.binding.alg,
@@ -264,10 +267,16 @@ def _mark_facts(evidence: Evidence) -> MarkFacts:
         p_false=read.p_false,
         bit_errors=read.bit_errors,
         fit=found.fit if found else None,
+        covered=_share(found.coverage) if found else None,
+        shown=_share(found.kept) if found else None,
         transform=found.pose if found else None,
         spans=read.spans,
         speed=read.speed,
     )
+
+
+def _share(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
 
 
 def _history(chain: Credential, weigh: Callable[[Credential, Manifest], Appraisal], *, whole: bool) -> tuple[HistoryStep, ...]:

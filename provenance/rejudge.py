@@ -102,7 +102,8 @@ def _evidence(old: Touched, credential: _Read) -> Evidence | None:
     """The evidence that the stored status stood on; None where it stood on something that is not kept."""
     if not isinstance(credential, Credential):
         return None
-    word, record = Status(json.loads(old.document)["status"]), old.asset
+    document, record = json.loads(old.document), old.asset
+    word, part = Status(document["status"]), document.get("part", {})
     bound = next((SoftBinding(b.alg, b.value) for b in record.bindings), None)
     facts = AssetFacts(old.sha256, record.media_type, record.asset_id, record.width, record.height, record.duration_ms)
     mark = MarkReading(looked=bound is not None, binding=bound)
@@ -118,7 +119,8 @@ def _evidence(old: Touched, credential: _Read) -> Evidence | None:
         credential=credential,
         content=_COPIES[word],
         fit=None,
-        coverage=None,
+        coverage=part.get("covered"),
+        kept=part.get("shown"),
         changes=(),
         pose=None,
         withdrawn=record.withdrawn_at is not None,

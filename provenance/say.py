@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from provenance import contradictions, marks
+from provenance import contradictions, marks, partly
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.status import Content, FileCredential, Layers, Owner
 from provenance.verdict import Binding, HistoryStep, Reason, Signature, Status, Trust
@@ -63,7 +63,7 @@ def summary(word: Status, layers: Layers, shown: Appraisal | None, evidence: Evi
         )
     if word is Status.RECOVERED:
         led = f"{_trail_word(evidence)} leads to a {_registered(evidence)}"
-        return f"{_lost(layers, evidence)} {led} signed by {who}; the content fits."
+        return f"{_lost(layers, evidence)} {led} signed by {who}; {_fits(evidence)}"
     if word is Status.ALTERED:
         return _altered(thing, who, layers, evidence)
     if word is Status.CONFLICT:
@@ -121,6 +121,16 @@ def _lost(layers: Layers, evidence: Evidence) -> str:
 def _trail_word(evidence: Evidence) -> str:
     how = evidence.candidate.how if evidence.candidate else "mark"
     return {"mark": "Its invisible mark", "fingerprint": "Its fingerprint", "manifest": "What is left of it"}[how]
+
+
+def _fits(evidence: Evidence) -> str:
+    found = evidence.candidate
+    covered, shown = (found.coverage, found.kept) if found else (None, None)
+    return partly.fits(covered, shown, film=_is_film(evidence))
+
+
+def _is_film(evidence: Evidence) -> bool:
+    return (evidence.asset.media_type or "").startswith("video/")
 
 
 def _altered(thing: str, who: str, layers: Layers, evidence: Evidence) -> str:
@@ -228,11 +238,8 @@ def _content(layers: Layers, registered: Appraisal | None, evidence: Evidence) -
         sound = registered is not None and registered.sound
         why = "does not name this mark" if sound else "does not hold"
         yield "record.unproven", f"The registry knows the mark, but the signed claim stored for it {why}."
-    if found and found.coverage is not None and found.coverage < 0.9 and state in (Content.FITS, Content.CHANGED):
-        yield (
-            "content.partial",
-            f"Only {_percent(found.coverage)} of this file could be compared; the rest was added around it.",
-        )
+    if found and state in (Content.FITS, Content.CHANGED):
+        yield from partly.reasons(found.coverage, found.kept, film=_is_film(evidence))
 
 
 def _foreign(thing: str) -> str:

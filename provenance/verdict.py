@@ -189,7 +189,10 @@ class SpanFacts:
 
 @dataclass(frozen=True, slots=True)
 class MarkFacts:
-    """`spans` and `speed` (of the copy over the signed recording) are told of sound and film only."""
+    """`fit` is how well the content agrees with the registered work where both were compared, `covered` the share of the file
+    that it covers, `shown` the share of it that the file shows; `spans` and `speed` (of the copy over the signed recording)
+    are told of sound and film only.
+    """
 
     found: bool
     alg: str | None = None
@@ -197,6 +200,8 @@ class MarkFacts:
     p_false: float | None = None
     bit_errors: int | None = None
     fit: float | None = None
+    covered: float | None = None
+    shown: float | None = None
     transform: PoseFacts | None = None
     spans: tuple[SpanFacts, ...] = ()
     speed: float | None = None

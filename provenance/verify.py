@@ -270,11 +270,24 @@ def _follow(
         content=content,
         fit=compared.score if compared else None,
         coverage=compared.coverage if compared else None,
+        kept=_kept(compared, facts, asset),
         changes=compared.changes if compared else (),
         pose=_pose(compared),
         withdrawn=asset.withdrawn_at is not None,
     )
     return Followed(lead, candidate, compared)
+
+
+def _kept(compared: tasks.Compared | None, facts: Facts | None, asset: AssetRecord) -> float | None:
+    """Share of the registered work that a file shows, 0–1.
+
+    Silence and frames without detail are found nowhere: of what has a length, the part that a copy is long enough for counts.
+    """
+    if compared is None:
+        return None
+    if facts is None or isinstance(facts, tasks.PixelFacts) or not facts.duration_ms or not asset.duration_ms:
+        return compared.kept
+    return max(compared.kept, min(1.0, compared.coverage * facts.duration_ms / asset.duration_ms))
 
 
 def _pose(compared: tasks.Compared | None) -> PoseFacts | None:

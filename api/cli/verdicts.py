@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from api.cli.terminal import Cell, Row, status_style
 from api.cli.words import chance, clock, count, moment, percent, place, places, sentence, short
+from provenance import partly
 from provenance.say import serious
 from provenance.verdict import (
     Change,
@@ -105,6 +106,9 @@ def mark(facts_: MarkFacts, *, looked: bool = True) -> Iterator[Row]:
     if facts_.spans:
         marked = ", ".join(f"{clock(s.start_s)}–{clock(s.end_s)}" for s in facts_.spans if s.marked)
         yield Row("carried at", marked or "no stretch of half a second by itself")
+    if part := partly.told(facts_.covered, facts_.shown):
+        shares = {"covered": "covers {} of this file", "shown": "{} of it is shown"}
+        yield Row("what was signed", ", ".join(shares[name].format(partly.about(share)) for name, share in part.items()))
     if facts_.transform:
         pose = facts_.transform
         flipped = ", mirrored" if pose.flipped else ""

@@ -15,7 +15,7 @@ const WORDS = {
     pin: "Content Credentials", signer: "Signed by", at: "Signed on", source: "Source", review: "Reviewed", record: "Full record", close: "Close",
     development: "Development certificate: it names nobody.", caution: "This says who signed, not that what is shown is so.",
     trusted: "Nothing changed since it was signed.", valid: "The identity of the signer can’t be verified.",
-    recovered: "This copy had lost its credential; it was found again, and the content fits.",
+    recovered: "This copy had lost its credential; it was found again, and the content fits.", part: ", in part.",
     altered: "This is not what was signed: it changed since.", conflict: "The credentials contradict each other. Rely on neither.",
     revoked: "The credential was withdrawn.", invalid: "There is a problem with this file’s Content Credentials.",
     camera: "recorded by a camera", ai: "made wholly with AI", partly: "made partly with AI", digital: "made with a computer, not with AI",
@@ -25,7 +25,7 @@ const WORDS = {
     pin: "Content Credentials", signer: "Signiert von", at: "Signiert am", source: "Quelle", review: "Geprüft", record: "Ganzer Nachweis", close: "Schließen",
     development: "Entwicklungszertifikat: Es nennt niemanden.", caution: "Das sagt, wer signiert hat, nicht, dass das Gezeigte stimmt.",
     trusted: "Seit der Signatur hat sich nichts geändert.", valid: "Die Identität der signierenden Stelle lässt sich nicht prüfen.",
-    recovered: "Dieser Kopie fehlte der Nachweis; er wurde wiedergefunden, und der Inhalt passt.",
+    recovered: "Dieser Kopie fehlte der Nachweis; er wurde wiedergefunden, und der Inhalt passt.", part: ", zum Teil.",
     altered: "Das ist nicht, was signiert wurde: Es wurde seither verändert.", conflict: "Die Nachweise widersprechen sich. Keinem ist zu trauen.",
     revoked: "Der Nachweis wurde zurückgezogen.", invalid: "Mit den Content Credentials dieser Datei stimmt etwas nicht.",
     camera: "von einer Kamera aufgenommen", ai: "ganz mit KI erzeugt", partly: "teilweise mit KI erzeugt", digital: "am Computer gemacht, nicht mit KI",
@@ -35,7 +35,7 @@ const WORDS = {
     pin: "Content Credentials", signer: "Firmado por", at: "Firmado el", source: "Origen", review: "Revisado", record: "Registro completo", close: "Cerrar",
     development: "Certificado de desarrollo: no identifica a nadie.", caution: "Dice quién firmó, no que lo mostrado sea cierto.",
     trusted: "Nada ha cambiado desde la firma.", valid: "No se puede comprobar la identidad de quien firma.",
-    recovered: "Esta copia había perdido su credencial; se ha recuperado y el contenido coincide.",
+    recovered: "Esta copia había perdido su credencial; se ha recuperado y el contenido coincide.", part: ", en parte.",
     altered: "No es lo que se firmó: ha cambiado desde entonces.", conflict: "Las credenciales se contradicen. No se fíe de ninguna.",
     revoked: "La credencial fue retirada.", invalid: "Hay un problema con las Content Credentials de este archivo.",
     camera: "captado por una cámara", ai: "hecho por completo con IA", partly: "hecho en parte con IA", digital: "hecho con ordenador, sin IA",
@@ -45,7 +45,7 @@ const WORDS = {
     pin: "Content Credentials", signer: "Signé par", at: "Signé le", source: "Origine", review: "Examiné", record: "Dossier complet", close: "Fermer",
     development: "Certificat de développement : il ne désigne personne.", caution: "Cela dit qui a signé, non que ce qui est montré est exact.",
     trusted: "Rien n’a changé depuis la signature.", valid: "L’identité du signataire ne peut pas être vérifiée.",
-    recovered: "Cette copie avait perdu son attestation ; elle a été retrouvée, et le contenu concorde.",
+    recovered: "Cette copie avait perdu son attestation ; elle a été retrouvée, et le contenu concorde.", part: ", en partie.",
     altered: "Ce n’est pas ce qui a été signé : le contenu a changé depuis.", conflict: "Les attestations se contredisent. Ne vous fiez à aucune.",
     revoked: "L’attestation a été retirée.", invalid: "Les Content Credentials de ce fichier posent problème.",
     camera: "pris par un appareil", ai: "créé entièrement avec l’IA", partly: "créé en partie avec l’IA", digital: "créé par ordinateur, sans IA",
@@ -55,7 +55,7 @@ const WORDS = {
     pin: "内容凭证", signer: "签署者", at: "签署时间", source: "来源", review: "人工审查", record: "完整记录", close: "关闭",
     development: "开发证书：不代表任何人。", caution: "这只说明由谁签署，并不说明所示内容属实。",
     trusted: "自签署以来没有任何改动。", valid: "无法核实签署者的身份。",
-    recovered: "此副本曾丢失凭证；现已找回，且内容相符。",
+    recovered: "此副本曾丢失凭证；现已找回，且内容相符。", part: "（仅部分）。",
     altered: "这不是当初签署的内容：之后有改动。", conflict: "凭证相互矛盾，请勿依赖任何一方。",
     revoked: "该凭证已被撤回。", invalid: "此文件的内容凭证存在问题。",
     camera: "由相机拍摄", ai: "完全由人工智能生成", partly: "部分由人工智能生成", digital: "由计算机制作，未使用人工智能",
@@ -179,7 +179,7 @@ class ColophonBadge extends HTMLElement {
     const loud = [ai, problem && say.problem].filter(Boolean).map((text) => made("b", { lang: tongue }, text));
     this.pin.append(leaf(), made("span", { lang: tongue }, say.pin), ...loud);
     this.panel = made("div", { role: "dialog", "aria-label": say.pin, lang: tongue, tabindex: "-1", hidden: "" });
-    this.panel.append(made("p", { class: "say" }, say[item.status]));
+    this.panel.append(made("p", { class: "say" }, item.part ? say[item.status].slice(0, -1) + say.part : say[item.status]));
     const facts = made("dl");
     if (item.signer) fact(facts, say.signer, item.signer.name || "—");
     if (item.signed_at) fact(facts, say.at, new Date(item.signed_at).toLocaleString(tongue, { dateStyle: "long", timeStyle: "short" }));

@@ -6,7 +6,7 @@ import { assetAddress, at, developmentNote, element, facts, fetched, fill, isola
 import { player } from "./player.js";
 import { survived } from "./survival.js";
 import { clean, faults, tree } from "./tree.js";
-import { MEANINGS, action, lights, moment, percent, signedAt, size, stated, training, trust, unchecked } from "./words.js";
+import { action, lights, meaning, moment, percent, signedAt, size, stated, training, trust, unchecked } from "./words.js";
 
 // Verdicts whose asset is the file's own origin; in the others the layers point elsewhere, and the file's own history stays.
 const OF_THE_ASSET = ["trusted", "valid", "recovered", "altered", "revoked"];
@@ -19,7 +19,7 @@ export function set(verdict, { file, url }) {
   at("file-line").replaceChildren(...fileLine(verdict.asset, file ?? { name: url }));
   at("word").textContent = verdict.status;
   at("summary").textContent = verdict.summary;
-  at("meaning").textContent = MEANINGS[verdict.status] ?? "";
+  at("meaning").textContent = meaning(verdict);
   at("lights").replaceChildren(...lights(verdict).map(lamp));
   fill("player", player(verdict, file));
   fill("plates", plates(verdict));

@@ -1,7 +1,7 @@
 // A verdict in words. Values in, plain values out: nothing here touches the page.
 
 // What each status means, and what it does not.
-export const MEANINGS = {
+const MEANINGS = {
   trusted: "The signer is on a trust list. Whether what is shown is so, a signature cannot tell.",
   valid: "The identity of the signer can’t be verified: it is on no trust list.",
   recovered: "The credential was not in this copy. It was found again, and the content fits.",
@@ -12,6 +12,12 @@ export const MEANINGS = {
   none: "Most files carry nothing. It is neither a good nor a bad sign.",
   unknown: "Something could not be decided. That is not the same as finding nothing.",
 };
+
+export function meaning(verdict) {
+  const partly = verdict.reasons.some((reason) => ["content.partial", "content.excerpt"].includes(reason.code));
+  if (verdict.status === "recovered" && partly) return "The credential was not in this copy. It was found again, and the content fits in part.";
+  return MEANINGS[verdict.status] ?? "";
+}
 
 // A light is { name, state, word, say }; `state` picks a shape and a colour, `word` says the same without either.
 export function lights(verdict) {

@@ -71,6 +71,13 @@ def test_what_was_generated_is_said_on_the_pin_itself(open_page: Any, ai: str, l
     expect(page.get_by_role("button")).to_contain_text(words)
 
 
+@pytest.mark.parametrize(("lang", "words"), [("en", "fits, in part."), ("de", "passt, zum Teil."), ("zh", "相符（仅部分）。")])
+def test_a_part_is_not_shown_as_the_whole(open_page: Any, lang: str, words: str) -> None:
+    page, _ = page_of(open_page, badge("recovered"), lang=lang, more={"part": {"shown": 0.5}})
+    page.get_by_role("button").click()
+    expect(page.get_by_role("dialog")).to_contain_text(words)
+
+
 def test_a_review_is_told_as_text(open_page: Any) -> None:
     note = {"decision": "upheld", "say": "<i>The desk asked.</i>", "at": "2026-11-21T00:00:00Z"}
     page, _ = page_of(open_page, badge("altered"), more={"review": note})

@@ -333,6 +333,17 @@ def test_names_are_never_markup(open_page: Any, files: Files) -> None:
     assert page.locator("#signed-facts bdi").count() == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "says"), [("content.excerpt", "the content fits in part."), ("content.fits", "the content fits.")]
+)
+def test_a_part_is_not_told_as_the_whole(open_page: Any, files: Files, code: str, says: str) -> None:
+    page = open_page()
+    body = examples.VERDICTS["recovered"]["value"]
+    answered(page, {**body, "reasons": [{"code": code, "say": "…"}]})
+    choose(page, files["plain"])
+    expect(page.locator("#meaning")).to_contain_text(says)
+
+
 def test_an_unknown_status_or_code_is_still_told(open_page: Any, files: Files) -> None:
     page = open_page()
     body = json.loads(json.dumps(examples.VERDICTS["none"]["value"]))

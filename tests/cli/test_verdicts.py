@@ -118,6 +118,12 @@ def test_the_mark_tells_what_happened_since() -> None:
     assert table(verdicts.mark(MARK))["since marking"] == "scaled × 0.5, turned 2.0°, mirrored"
 
 
+def test_a_part_says_how_much_of_what() -> None:
+    assert "what was signed" not in table(verdicts.mark(replace(MARK, covered=1.0, shown=0.97)))
+    cut = table(verdicts.mark(replace(MARK, covered=0.4, shown=0.5)))
+    assert cut["what was signed"] == "covers about 40% of this file, about half of it is shown"
+
+
 def test_history_tells_faults_of_now_and_of_then() -> None:
     steps = (
         HistoryStep("urn:1", "c2pa.cropped", "B", "trusted", AT, None),

@@ -158,6 +158,18 @@ def test_copies_and_updates_follow_too(house: House, leaf: str, signed: Signed, 
     assert str(fresh.status) == "revoked"
 
 
+def test_a_part_that_is_judged_anew_is_still_a_part(house: House, leaf: str, photo: Path, tmp_path: Path) -> None:
+    stamped = sign(SignRequest(photo, tmp_path / "s.jpg", mark="none"), house.studio(), at=now())
+    copy = hashlib.sha256(b"crop").hexdigest()
+    document = json.loads(house.registry.statuses([stamped.asset_id])[stamped.asset_id].document)
+    house.registry.set_status(stamped.asset_id, copy, {**document, "status": "recovered", "part": {"shown": 0.5}}, at=now())
+    house.registry.revoke(leaf, reason="superseded", at=now() + timedelta(hours=1), now=now())
+    chores.rejudge(house)
+    found = json.loads(house.registry.statuses([copy])[copy].document)
+    assert (found["status"], found["part"]) == ("recovered", {"shown": 0.5})
+    assert found["summary"].endswith("; this is a part of it (about half), and fits.")
+
+
 def test_a_child_by_another_key_keeps_its_own_word(house: House, leaf: str, signed: Signed, photo: Path, tmp_path: Path) -> None:
     """An edit is its editor's signature; that its parent's signer was revoked is told in its history."""
     from keys.authority import new_signer

@@ -10,6 +10,7 @@ import click
 from api.cli.options import PATH, declare, require_file
 from api.cli.terminal import Cell, Terminal
 from api.cli.words import chance, moment, percent
+from provenance import partly
 
 if TYPE_CHECKING:
     from provenance.find import Match
@@ -41,7 +42,7 @@ def command(terminal: Terminal, home: Path | None, file: Path, limit: int) -> in
         matches = find(file, house.desk, limit=limit)
     if not terminal.as_json:
         if matches:
-            body = [_row(index, match) for index, match in enumerate(matches)]
+            body = [row(index, match) for index, match in enumerate(matches)]
             terminal.table(("", "asset", "found by", "content", "signed by"), body)
         else:
             terminal.line("Nothing registered here was found. That proves nothing about the file.")
@@ -49,9 +50,10 @@ def command(terminal: Terminal, home: Path | None, file: Path, limit: int) -> in
     return finish(terminal, document, FOUND if matches else NOTHING)
 
 
-def _row(index: int, match: Match) -> tuple[Cell, ...]:
+def row(index: int, match: Match) -> tuple[Cell, ...]:
+    """One match: its role, asset, how it was found, how well and how much of it the content fits, and who signed."""
     role = ("match", "runner-up")[index] if index < 2 else ""
-    fit = f" ({percent(match.fit)})" if match.fit is not None else ""
+    fit = f" ({percent(match.fit)}{_part(match)})" if match.fit is not None else ""
     style = "good" if match.agreement == "fits" else "bad" if match.agreement in ("changed", "foreign") else ""
     return (
         Cell(role, "strong"),
@@ -60,6 +62,13 @@ def _row(index: int, match: Match) -> tuple[Cell, ...]:
         Cell(_AGREEMENT.get(match.agreement, match.agreement) + fit, style),
         Cell(f"{match.asset.signer_name}, {moment(match.asset.signed_at)}"),
     )
+
+
+def _part(match: Match) -> str:
+    """How much of which was compared, where it was not all."""
+    shares = {"covered": "{} of the file", "shown": "{} of the asset"}
+    told = partly.told(match.covered, match.shown) if match.agreement == "fits" else {}
+    return "".join(f"; {shares[name].format(partly.about(share))}" for name, share in told.items())
 
 
 def _how(match: Match) -> str:
