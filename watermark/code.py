@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +26,7 @@ STATES = 1 << MEMORY
 
 Bits = NDArray[np.uint8]
 Soft = NDArray[np.float32]
+Metrics = TypeVar("Metrics", NDArray[np.float32], NDArray[np.int16])
 
 
 def encode(bits: Bits) -> Bits:
@@ -49,10 +52,11 @@ def decode(soft: Soft, *, most: int = 64, worth: Callable[[float], bool] | None 
         worth: Told, after the first turn, a correlation that no word can exceed; where it says no, nothing is yielded.
     """
     steps = soft.size // RATE
-    metrics = _branch_metrics(np.asarray(soft, np.float32).reshape(steps, RATE))
+    values = np.asarray(soft, np.float32).reshape(steps, RATE)
+    if worth is not None and not worth(_ceiling(values)):
+        return
+    metrics = _branch_metrics(values)
     score = _turn(np.zeros(STATES, np.float32), metrics)
-    if worth is not None and not worth(float(score.max())):
-        return  # the best open path, of which there are 2¹⁴ times more, is as good as any word
     score = _turn(score - score.max(), metrics)
     score, decisions = _forward(score - score.max(), metrics)
     ends = np.argsort(-score, kind="stable")[:most] if most < STATES else np.argsort(-score)
@@ -66,32 +70,48 @@ def decode(soft: Soft, *, most: int = 64, worth: Callable[[float], bool] | None 
 
 
 @lru_cache(maxsize=1)
-def _tables() -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+def _tables() -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """Signs of the 256 code bytes, and the code byte that state 2 j and a new 0 give, for every j < 8192."""
     signs = (1 - 2 * ((np.arange(1 << RATE)[None, :] >> np.arange(RATE)[:, None]) & 1)).astype(np.float32)
     register = 2 * np.arange(STATES // 2)
-    outputs = np.zeros(STATES // 2, np.int32)
+    outputs = np.zeros(STATES // 2, np.intp)
     for place, generator in enumerate(GENERATORS):
         parity = register & generator
         for shift in (8, 4, 2, 1):
             parity = parity ^ (parity >> shift)
-        outputs |= (parity & 1).astype(np.int32) << place
+        outputs |= (parity & 1).astype(np.intp) << place
     return signs, outputs
 
 
 def _branch_metrics(soft: Soft) -> Soft:
     """Correlation of each step's eight values with the branch out of state 2 j on a 0: shape (steps, 8192)."""
     signs, outputs = _tables()
-    return np.take(soft @ signs, outputs, axis=1)
+    return np.take(soft @ signs, outputs, axis=1, mode="clip")
 
 
-def _turn(score: Soft, metrics: Soft) -> Soft:
+def _ceiling(soft: Soft) -> float:
+    """A correlation that no word exceeds: that of the best open path, of which there are 2¹⁴ times more than closed ones.
+
+    In integers of 16 bits, each branch's metric rounded, which costs a third; what rounding may have hidden is added.
+    """
+    signs, outputs = _tables()
+    exact = soft @ signs
+    # no path's sum, and no branch more, leaves the range
+    step = max(float(np.abs(exact).max(1).sum() + 2 * np.abs(exact).max()) / (np.iinfo(np.int16).max - 2 * len(soft)), 1e-30)
+    branches = np.rint(exact / np.float32(step)).astype(np.int16)
+    score = _turn(np.zeros(STATES, np.int16), np.take(branches, outputs, axis=1, mode="clip"))
+    return (float(score.max()) + len(soft) / 2) * step
+
+
+def _turn(score: Metrics, metrics: Metrics) -> Metrics:
     """Run the trellis once for the scores alone."""
     half = STATES // 2
     score, after = score.copy(), np.empty_like(score)
-    one, other = np.empty((2, half), np.float32)
+    one, other = np.empty((2, half), score.dtype)
+    pair = np.empty((2, half, 1), score.dtype)
+    even, odd = pair[0, :, 0], pair[1, :, 0]
     for branch in metrics:
-        even, odd = score[0::2], score[1::2]
+        cv2.split(score.reshape(half, 1, 2), list(pair))  # neighbours apart, which makes the rest contiguous
         np.maximum(np.add(even, branch, out=one), np.subtract(odd, branch, out=other), out=after[:half])
         np.maximum(np.subtract(even, branch, out=one), np.add(odd, branch, out=other), out=after[half:])
         score, after = after, score

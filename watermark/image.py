@@ -17,9 +17,10 @@ from watermark.lattice import PILOT_SHARE, TILE, TILES, Lattice, Real, lattice
 from watermark.mask import luma_and_hues, visibility, whiten
 from watermark.pattern import interpolation, synthesise
 from watermark.placing import follow_pilots, settle
-from watermark.reading import Matrix, Reading, read
+from watermark.reading import Reading, read
 from watermark.strength import MOST_RAISED, USUAL, Shape, choose
 from watermark.sync import Alignment, PoseSearch
+from watermark.tiles import Matrix
 
 ALGORITHM = "org.colophon.mark.image.1"
 SMALLEST = 32
@@ -199,6 +200,7 @@ class Views:
         """Take pictures of one size and form, each as `detect` takes it."""
         self._pictures = list(pictures)
         self._summed: dict[tuple[int, int], tuple[int, Real]] = {}
+        self._first: tuple[Pixels, Real] | None = None
         self._made: list[_View | None] = [None] * len(VIEWS)
 
     def add(self, picture: Pixels) -> None:
@@ -222,16 +224,23 @@ class Views:
         if len(self) != 1 or self._pictures[0].ndim == 2 or self._made[0]:
             return None
         wide, tall = self._size(WORK_AREA)
-        white = whiten(luma_and_hues(shrink(self._pictures[0], wide, tall))[0])
+        white = whiten(luma_and_hues(self._shrunk(self._pictures[0], wide, tall))[0])
         return self._view(white, VIEWS[0][1])
 
     def _make(self, area: float, bands: Bands) -> _View:
         wide, tall = self._size(area)
         count, total = self._summed.get((wide, tall), (0, np.zeros((), np.float32)))
         for picture in self._pictures[count:]:
-            total = total + whiten(shrink(picture, wide, tall))
+            total = total + whiten(self._shrunk(picture, wide, tall))
         self._summed[wide, tall] = len(self), total
         return self._view(np.asarray(total / np.float32(len(self)), np.float32), bands)
+
+    def _shrunk(self, picture: Pixels, wide: int, tall: int) -> Real:
+        """A picture at another size, by way of the largest at which it is looked at: it may have millions of pixels."""
+        if self._first is None or self._first[0] is not picture:
+            self._first = picture, shrink(picture, *self._size(WORK_AREA))
+        first = self._first[1]
+        return first if first.shape[:2] == (tall, wide) else shrink(first, wide, tall)
 
     def _size(self, area: float) -> tuple[int, int]:
         height, width = self._pictures[0].shape[:2]
@@ -405,7 +414,7 @@ def luma_of(pixels: Pixels) -> NDArray[np.uint8]:
     return np.asarray(pixels if pixels.ndim == 2 else cv2.cvtColor(pixels[..., :3], cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def shrink(pixels: Pixels, wide: int, tall: int) -> Real:
+def shrink(pixels: Pixels | Real, wide: int, tall: int) -> Real:
     """Return a picture at another size, 0–255, float32: shape (tall, wide), or (tall, wide, 3) of colour, its alpha left out."""
     larger = wide > pixels.shape[1] or tall > pixels.shape[0]
     small = cv2.resize(pixels, (wide, tall), interpolation=cv2.INTER_LINEAR if larger else cv2.INTER_AREA)

@@ -7,14 +7,13 @@ pilots are known; after it, all 640 carriers are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from watermark import code, payload
 from watermark.lattice import CARRIERS, HALF, PILOTS, TILE, TILES, Complex, Lattice, Real
-from watermark.reading import Matrix, Reading, Tiles, despread
+from watermark.reading import Reading
+from watermark.tiles import Matrix, Tiles, despread
 
 CARRIER_ROUNDS = (HALF,) * 5 + (CARRIERS,) * 5
 PILOT_ROUNDS = (PILOTS // 2, PILOTS // 2, PILOTS)
@@ -38,7 +37,17 @@ def follow_pilots(white: Real, layout: Lattice, plane: Matrix) -> Matrix:
     Returns:
         Shape (3, 3), with the tile grid of `plane`.
     """
-    return _settle(white, layout.pilots, plane, lambda tiles: layout.pilot_phase, PILOT_ROUNDS)
+    tiles = despread(white, layout.pilots, plane)
+    places = _centres(tiles)
+    middle = places.mean(0)
+    agreed = _agreed(tiles, layout.pilot_phase)
+    for count in PILOT_ROUNDS:
+        parameters = _fit(agreed[:, :count], layout.pilots[:count], (places - middle) / SPAN)
+        plane = np.asarray(plane @ _moved(parameters, middle), np.float64)
+        # what the copy would show if it were laid out anew; within a tile the change is small
+        shifts = _displaced(parameters, (places - middle) / SPAN)
+        agreed = agreed * np.exp(-2j * np.pi / TILE * (shifts @ layout.pilots.T)).astype(np.complex64)
+    return np.asarray(plane / plane[2, 2], np.float64)
 
 
 def settle(white: Real, layout: Lattice, plane: Matrix, reading: Reading) -> Matrix:
@@ -51,25 +60,29 @@ def settle(white: Real, layout: Lattice, plane: Matrix, reading: Reading) -> Mat
         turns = layout.tile_phase[np.ix_((row - reading.shift[0]) % TILES, (column - reading.shift[1]) % TILES)]
         return np.asarray(turns * symbols, np.complex64)
 
-    return _settle(white, layout.carriers, plane, phases, CARRIER_ROUNDS)
-
-
-def _settle(
-    white: Real, lines: NDArray[np.int64], plane: Matrix, phases: Callable[[Tiles], Complex], rounds: tuple[int, ...]
-) -> Matrix:
-    for count in rounds:
-        tiles = despread(white, lines, plane)
-        rows, columns, _ = tiles.values.shape
-        noise = np.sqrt((np.abs(tiles.values) ** 2).mean((0, 1))) + np.float32(1e-9)
-        agreed = (tiles.values * phases(tiles).conj() / noise).reshape(rows * columns, -1)
-        grid = np.meshgrid((tiles.first[1] + np.arange(columns) + 0.5) * TILE, (tiles.first[0] + np.arange(rows) + 0.5) * TILE)
-        places = np.stack(grid, axis=-1).reshape(-1, 2)
+    for count in CARRIER_ROUNDS:
+        tiles = despread(white, layout.carriers, plane)
+        places = _centres(tiles)
         middle = places.mean(0)
-        parameters = _fit(agreed[:, :count], lines[:count], (places - middle) / SPAN)
+        agreed = _agreed(tiles, phases(tiles))
+        parameters = _fit(agreed[:, :count], layout.carriers[:count], (places - middle) / SPAN)
         plane = np.asarray(plane @ _moved(parameters, middle), np.float64)
-        if count == len(lines) and np.abs(parameters).max() < CLOSE:
+        if count == CARRIERS and np.abs(parameters).max() < CLOSE:
             break
     return np.asarray(plane / plane[2, 2], np.float64)
+
+
+def _agreed(tiles: Tiles, phases: Complex) -> Complex:
+    """Lines of all tiles in units of each line's noise, their known phases undone: shape (tiles, lines)."""
+    noise = np.sqrt((np.abs(tiles.values) ** 2).mean((0, 1))) + np.float32(1e-9)
+    return np.asarray((tiles.values * phases.conj() / noise).reshape(-1, noise.size), np.complex64)
+
+
+def _centres(tiles: Tiles) -> Array:
+    """Canonical (x, y) of the tiles' middles: shape (tiles, 2)."""
+    rows, columns, _ = tiles.values.shape
+    grid = np.meshgrid((tiles.first[1] + np.arange(columns) + 0.5) * TILE, (tiles.first[0] + np.arange(rows) + 0.5) * TILE)
+    return np.stack(grid, axis=-1).reshape(-1, 2)
 
 
 def _fit(agreed: Complex, lines: NDArray[np.int64], places: Array) -> Array:
@@ -93,6 +106,13 @@ def _solve(basis: Array, slope: Array, curve: Array) -> tuple[Array, float]:
     pull = np.tensordot(slope, basis, axes=((0, 1), (0, 1)))
     parameters: Array = np.asarray(np.linalg.solve(total, pull), np.float64)
     return parameters, float(pull @ parameters)
+
+
+def _displaced(parameters: Array, places: Array) -> Array:
+    """The displacement of each place, in canonical units, as it was fitted: shape (places, 2)."""
+    shift, along, down, keystone = parameters.reshape(4, 2)
+    u, v = places[:, :1], places[:, 1:]
+    return np.asarray(shift + along * u + down * v + places * (places @ keystone)[:, None], np.float64)
 
 
 def _moved(parameters: Array, middle: Array) -> Matrix:

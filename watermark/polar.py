@@ -24,6 +24,8 @@ STRETCH = 0.16
 """Half the largest logarithm of the aspect ratio that is searched."""
 LISTED = 80
 """Poses of each band and mirroring that are taken from power alone."""
+ROWS = 64
+"""Angles whose scores are summed at a time."""
 STEP = 0.7
 """Bins of the doubled spectrum by which a typical pilot moves from one pose to the next."""
 
@@ -72,7 +74,8 @@ class PolarMap:
         down = np.sin(angle)[:, None] * (radius * np.float32(shape[0])) + np.float32(shape[0] // 2)
         # beyond the Nyquist frequency there is nothing: mean power
         sampled = cv2.remap(power, across, down, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=LEVEL)
-        self.map = np.concatenate([sampled, sampled])
+        # sums are of 16 bits, and adding like to like is several times faster
+        self.map = np.concatenate([sampled, sampled]).astype(np.uint16)
         self.scales = int(np.log(high / low) / self.step)
 
     def full(self, layout: Lattice) -> list[Candidate]:
@@ -81,13 +84,14 @@ class PolarMap:
         for mirror in (1, -1):
             rows, columns = self._polar(layout.pilots * (mirror / TILE, 1 / TILE))
             total = np.zeros((self.turns, self.scales), np.uint16)
-            for row, column in zip(rows, columns, strict=True):
-                total += self.map[row : row + self.turns, column : column + self.scales]
-            z = _standardise(total)
-            for place in np.argpartition(z.ravel(), -LISTED)[-LISTED:]:
-                turn, column = divmod(int(place), self.scales)
-                matrix = _rotation(turn * self.step) * (mirror, 1) / self._scale(column)
-                found.append(Candidate(matrix, float(z[turn, column])))
+            for top in range(0, self.turns, ROWS):  # so few at a time that the sum stays in the processor's cache
+                sums = total[top : top + ROWS]
+                for row, column in zip((rows + top).tolist(), columns.tolist(), strict=True):
+                    sums += self.map[row : row + len(sums), column : column + self.scales]
+            z, places = _listed(total)
+            turns, scales = np.divmod(places, self.scales)
+            matrices = _rotation(turns * self.step) * (mirror, 1) / self._scale(scales)[:, None, None]
+            found += list(map(Candidate, matrices, z.tolist()))
         return found
 
     def upright(self, layout: Lattice) -> list[Candidate]:
@@ -99,21 +103,17 @@ class PolarMap:
         return self._strip(layout, np.arange(-STRETCH, STRETCH, self.step))
 
     def _strip(self, layout: Lattice, stretches: NDArray[np.float64]) -> list[Candidate]:
-        shapes = []
-        for quarter in (0, 1):
-            for mirror in (1, -1):
-                turn = _rotation(quarter * np.pi / 2)
-                shapes += [turn @ np.diag([mirror * np.exp(s), np.exp(-s)]) for s in stretches]
-        every = np.array(shapes)
+        across, down = np.exp(stretches), np.exp(-stretches)
+        shapes = [_rotation(q * np.pi / 2) * np.stack([m * across, down], axis=1)[:, None] for q in (0, 1) for m in (1, -1)]
+        every = np.concatenate(shapes)
         rows, columns = self._polar(np.einsum("sij,pj->psi", every, layout.pilots / TILE))
         runs = np.lib.stride_tricks.sliding_window_view(self.map.reshape(-1), self.scales)
         total = np.zeros((len(every), self.scales), np.uint16)
         for start in np.minimum(rows * self.map.shape[1] + columns, len(runs) - 1):
             total += runs[start]
-        z = _standardise(total)
-        best = np.argpartition(z.ravel(), -LISTED)[-LISTED:]
-        places = [divmod(int(place), self.scales) for place in best]
-        return [Candidate(every[s] / self._scale(column), float(z[s, column])) for s, column in places]
+        z, places = _listed(total)
+        shape, scales = np.divmod(places, self.scales)
+        return list(map(Candidate, every[shape] / self._scale(scales)[:, None, None], z.tolist()))
 
     def _polar(self, lines: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows (modulo half a turn) and first columns of lines given in cycles per canonical unit, for the largest scale."""
@@ -122,17 +122,26 @@ class PolarMap:
         radius = np.log(np.hypot(lines[..., 0], lines[..., 1]) / (self.unit * self.high))
         return rows, np.round((radius - self.first) / self.step).astype(np.int64)
 
-    def _scale(self, column: int) -> float:
-        return float(self.unit * self.high * np.exp(-self.step * column))
+    def _scale(self, columns: NDArray[np.int64]) -> Matrix:
+        return np.asarray(self.unit * self.high * np.exp(-self.step * columns), np.float64)
 
 
-def _rotation(angle: float) -> Matrix:
-    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+def _rotation(angle: Matrix | float) -> Matrix:
+    """Matrices that turn by angles of any shape: shape (…, 2, 2)."""
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.moveaxis(np.array([[cosine, -sine], [sine, cosine]]), (0, 1), (-2, -1))
+
+
+def _listed(total: NDArray[np.uint16]) -> tuple[Real, NDArray[np.int64]]:
+    """The highest deviations of sums, and their places in them, in no order."""
+    z = _standardise(total).ravel()
+    places = np.argpartition(z, -LISTED)[-LISTED:]
+    return z[places], places
 
 
 def _standardise(total: NDArray[np.uint16]) -> Real:
     """Deviations from the median, each scale in units of its own spread."""
-    sample = total if len(total) < 256 else total[:: len(total) // 128]
+    sample = total if len(total) < 128 else total[:: len(total) // 64]
     low, middle, high = np.percentile(sample, (16, 50, 84), axis=0)
     spread = (high - low) / 2
     # neighbouring scales share one spread: a column of 12 upright poses is too short for its own

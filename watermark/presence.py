@@ -14,7 +14,7 @@ from watermark.image import WORK_AREA, luma_of, shrink
 from watermark.lattice import TILE, Real, lattice
 from watermark.mask import whiten
 from watermark.pattern import synthesise
-from watermark.reading import Matrix, flatten
+from watermark.tiles import Matrix, flatten
 
 WINDOW = 28.0
 """Standard deviation, canonical units, of the window that is looked at: a picture of 3 : 2 is 784 × 522 units."""

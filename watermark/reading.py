@@ -6,14 +6,13 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from watermark import code, payload
-from watermark.lattice import CARRIERS, CODE_BITS, HALF, HIGHEST, TILE, TILES, Complex, Lattice, Real
+from watermark.lattice import CARRIERS, CODE_BITS, HALF, TILES, Complex, Lattice, Real
+from watermark.tiles import Matrix, Tiles, despread
 
-MOST_TILES = 40
 GATE = 3.0
 """Standard deviations by which the carriers' energy must stand out at one of the 256 tile offsets to be worth decoding."""
 
@@ -21,25 +20,12 @@ NEARBY = 2.0
 """Standard deviation, cycles per tile, of the weights with which the amplitude at a frequency is averaged."""
 OWN = 0.6
 """Trust in that average; the rest goes to the mean over all frequencies, which is steadier where the mark is faint."""
+LAMBDAS = 6
+"""Values of λ for which the bound on chance is computed; every one is valid."""
 LIMIT = 2.0
 """A received value counts no more than this many times their rms."""
 
 _LOG_IDS = 64 * math.log(2)
-
-Matrix = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Tiles:
-    """Lines of a copy, tile by tile.
-
-    Attributes:
-        values: Shape (rows, columns, lines), complex64: Fourier coefficients of the whitened copy.
-        first: Tile (row, column) of the alignment's plane that `values[0, 0]` is.
-    """
-
-    values: Complex
-    first: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,95 +49,34 @@ class Reading:
     energy: float
 
 
-def despread(white: Real, lines: NDArray[np.int64], plane: Matrix) -> Tiles:
-    """Lay a whitened copy on the plane of tiles and take some lines of each.
-
-    Args:
-        white: Shape (H, W).
-        lines: Shape (lines, 2): (kx, ky), such as a layout's carriers.
-        plane: Shape (3, 3), homography: canonical units → copy pixels (corners at integers), tile corners at multiples of 64.
-    """
-    flat, first = flatten(white, plane)
-    waves = _waves(flat, flat.shape[0] // TILE, flat.shape[1] // TILE)
-    return Tiles(waves[:, :, lines[:, 1] + REACH, lines[:, 0]], first)
-
-
-def flatten(white: Real, plane: Matrix) -> tuple[Real, tuple[int, int]]:
-    """Lay a copy on the plane of tiles: samples at unit centres, shape (64 rows, 64 columns), 0 beyond the copy's edges.
-
-    Returns:
-        The samples, and the tile (row, column) of the plane that the first ones belong to.
-    """
-    height, width = white.shape
-    low, high = extent(plane, width, height)
-    scale = math.sqrt(abs(np.linalg.det(plane[:2, :2] / plane[2, 2])))
-    if scale > 1.5:  # more pixels than units: average first, or what lies above the band folds into it
-        small = (max(1, round(width * 1.25 / scale)), max(1, round(height * 1.25 / scale)))
-        white = np.asarray(cv2.resize(white, small, interpolation=cv2.INTER_AREA), np.float32)
-        plane = np.diag([small[0] / width, small[1] / height, 1.0]) @ plane
-    into = _shift(-0.5, -0.5) @ plane @ _shift(0.5 + TILE * low[0], 0.5 + TILE * low[1])
-    size, flags = ((high[0] - low[0]) * TILE, (high[1] - low[1]) * TILE), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    if np.abs(into[2, :2]).max() < 1e-9:
-        flat = cv2.warpAffine(white, into[:2] / into[2, 2], size, flags=flags)
-    else:
-        flat = cv2.warpPerspective(white, into, size, flags=flags)
-    return np.asarray(flat, np.float32), (low[1], low[0])
-
-
-def _waves(flat: Real, rows: int, columns: int) -> Complex:
-    """Fourier coefficients of each tile at ky = −16 … 16, kx = 0 … 16: shape (rows, columns, 33, 17).
-
-    As products with the few waves that are wanted, which is faster than whole transforms.
-    """
-    across = (flat.reshape(-1, TILE) @ _ACROSS).view(np.complex64)  # (rows · 64 · columns, 17)
-    tiles = across.reshape(rows, TILE, columns * (REACH + 1))
-    found = np.matmul(_DOWN, tiles).reshape(rows, 2 * REACH + 1, columns, REACH + 1)
-    return np.asarray(found.transpose(0, 2, 1, 3), np.complex64)
-
-
-REACH = int(HIGHEST * TILE)
-_CENTRES = (np.arange(TILE) + 0.5) / TILE
-_ACROSS = np.exp(-2j * np.pi * np.outer(_CENTRES, np.arange(REACH + 1))).astype(np.complex64).view(np.float32)
-_DOWN = np.exp(-2j * np.pi * np.outer(np.arange(-REACH, REACH + 1), _CENTRES)).astype(np.complex64)
-
-
-def extent(plane: Matrix, width: int, height: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """First tile and the one after the last, (column, row), that a copy covers; at most 40 each way, about its middle."""
-    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1], [width / 2, height / 2, 1]]).T
-    places = np.linalg.solve(plane, corners)
-    places = places[:2] / places[2]
-    middle = np.floor(places[:, 4] / TILE).astype(int)
-    low = np.maximum(np.floor(places.min(1) / TILE).astype(int), middle - MOST_TILES // 2)
-    high = np.minimum(np.ceil(places.max(1) / TILE).astype(int), middle + MOST_TILES // 2)
-    high = np.maximum(high, low + 1)
-    return (int(low[0]), int(low[1])), (int(high[0]), int(high[1]))
-
-
 def gather(tiles: Tiles, layout: Lattice) -> Complex:
     """Sum the tiles at each of the 256 offsets, in units of each carrier's own noise: shape (16, 16, 640).
 
     Entry (a, b) supposes that tile (r, c) carries the phases of tile (r − a, c − b) of the layout.
     """
-    rows, columns, _ = tiles.values.shape
-    folded = np.zeros((TILES, TILES, CARRIERS), np.complex64)
-    places = (tiles.first[0] + np.arange(rows)) % TILES, (tiles.first[1] + np.arange(columns)) % TILES
-    if rows <= TILES and columns <= TILES:
-        folded[np.ix_(*places)] = tiles.values
-    else:
-        np.add.at(folded, np.ix_(*places), tiles.values)
-    noise = np.sqrt((np.abs(tiles.values) ** 2).sum((0, 1))) + np.float32(1e-9)
-    folded /= noise
-    return _over_tiles(_BACK, layout.tile_spectrum * _over_tiles(_FORTH, folded))
+    values = tiles.values
+    power = (values.real**2 + values.imag**2).sum((0, 1))
+    values = values / (np.sqrt(power) + np.float32(1e-9))
+    # a transform of period 16 adds up what lies 16 tiles apart
+    rows, columns = (_waves_over(start + np.arange(count)) for start, count in zip(tiles.first, values.shape[:2], strict=True))
+    spectrum = _over_tiles(rows, columns, values)
+    spectrum *= layout.tile_spectrum
+    return _over_tiles(_BACK, _BACK, spectrum)
 
 
-def _over_tiles(matrix: Complex, values: Complex) -> Complex:
-    """Apply a 16 × 16 matrix along both axes of tiles."""
-    down = (matrix @ values.reshape(TILES, -1)).reshape(TILES, TILES, -1)
-    return np.asarray(np.matmul(matrix, down), np.complex64)
+def _over_tiles(down: Complex, across: Complex, values: Complex) -> Complex:
+    """Apply matrices along rows and columns of tiles: shapes (16, rows), (16, columns), (rows, columns, 640) → (16, 16, 640)."""
+    rows, columns, carriers = values.shape
+    summed = (down @ values.reshape(rows, -1)).reshape(TILES, columns, carriers)
+    return np.asarray(np.matmul(across, summed), np.complex64)
 
 
-_FORTH = np.exp(-2j * np.pi * np.outer(np.arange(TILES), np.arange(TILES)) / TILES).astype(np.complex64)
-_BACK = (_FORTH.conj() / TILES).astype(np.complex64)
+def _waves_over(places: NDArray[np.int64]) -> Complex:
+    """The sixteen waves of the super-tile at places counted in tiles: shape (16, places)."""
+    return np.asarray(np.exp(-2j * np.pi * np.outer(np.arange(TILES), places % TILES) / TILES), np.complex64)
+
+
+_BACK = (_waves_over(np.arange(TILES)).conj() / TILES).astype(np.complex64)
 
 
 def soft_values(sums: Complex, layout: Lattice) -> Real:
@@ -202,7 +127,7 @@ def likely_offsets(sums: Complex, layout: Lattice, most: int) -> list[tuple[tupl
 
     By turns the best in energy over all carriers, and the best where energy may be in some frequencies only.
     """
-    power = np.minimum(np.abs(sums) ** 2, 8)
+    power = np.minimum(sums.real**2 + sums.imag**2, 8)
     flat = power.sum(2)
     flat = (flat - np.median(flat)) / math.sqrt(CARRIERS)
     bands, counts = _bands(layout)
@@ -255,13 +180,12 @@ def _log_bound(size: NDArray[np.float64], total: float) -> float:
     """The same from the sizes of the received values and their sum over the word."""
     if total <= 0:
         return 0.0
-    rate = total / float((size**2).sum())
-    exponents = [0.0]
-    for factor in np.linspace(1.0, 4.0, 31):
-        x = factor * rate * size
-        exponents.append(float((x + np.log1p(np.exp(-2 * x)) - math.log(2)).sum()) - factor * rate * total)
-    return min(exponents)
-
-
-def _shift(x: float, y: float) -> Matrix:
-    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], float)
+    rate, found = total / float((size**2).sum()), 0.0
+    for _ in range(LAMBDAS):
+        x = rate * size
+        slope = np.tanh(x)
+        found = min(found, float((x + np.log1p(np.exp(-2 * x)) - math.log(2)).sum()) - rate * total)
+        # the exponent is convex in λ: Newton's steps reach its least soon
+        bend = float((size**2 * (1 - slope**2)).sum())
+        rate = max(rate / 2, min(2 * rate, rate + (total - float(size @ slope)) / max(bend, 1e-12)))
+    return found

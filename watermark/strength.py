@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from watermark.lattice import COARSE_SHARE, PILOT_SHARE, TILES, Complex, Lattice, Real
 from watermark.mask import CONTRAST, luma_and_hues, whiten
-from watermark.reading import Matrix, despread, soft_values
+from watermark.reading import soft_values
+from watermark.tiles import Matrix, despread
 
 WEAKEST, STRONGEST = 1.25, 1.99
 """RMS change of luma in code values: 46.0 and, with the rounding to whole levels, 42.05 dB."""

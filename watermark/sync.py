@@ -87,8 +87,8 @@ def _best(found: Spectrum, layout: Lattice, candidates: list[Candidate], moves: 
     """
     candidates = sorted(candidates, key=lambda c: -c.z)[:TESTED]
     every = np.array([c.matrix for c in candidates])
-    every = np.concatenate([every, -every])
     z, centres = _placed(_pilots(found, every, layout), layout)
+    every = np.concatenate([every, -every])
     kept: list[int] = []
     for n in np.argsort(-z).tolist():
         size = APART * np.abs(every[n]).max()
@@ -100,19 +100,32 @@ def _best(found: Spectrum, layout: Lattice, candidates: list[Candidate], moves: 
 
 
 def _placed(values: Complex, layout: Lattice) -> tuple[Real, NDArray[np.float64]]:
-    """How well pilots agree at the best whole place on the tile, and that place: shapes (n,), (n, 2) for values (n, 40)."""
-    scores = np.concatenate([values.real, values.imag], axis=1) @ _places(layout)
-    peaks = scores.argmax(1)
-    centres = np.stack([peaks % TILE, peaks // TILE], axis=1).astype(np.float64)
-    return scores[np.arange(len(values)), peaks] / _level(values), centres
+    """How well pilots agree at the best whole place on the tile, and that place, then the same turned by 180°.
+
+    Args:
+        values: Shape (n, 40); upside down they are the conjugate.
+        layout: The key's layout.
+    Returns:
+        Shapes (2 n,), (2 n, 2).
+    """
+    real, imaginary = _places(layout)
+    along, across = np.ascontiguousarray(values.real) @ real, np.ascontiguousarray(values.imag) @ imaginary
+    level, every, scores = _level(values), np.arange(len(values)), np.empty_like(along)
+    z, peaks = [], []
+    for combine in (np.add, np.subtract):
+        combine(along, across, out=scores)
+        peaks.append(scores.argmax(1))
+        z.append(scores[every, peaks[-1]] / level)
+    place = np.concatenate(peaks)
+    return np.concatenate(z), np.stack([place % TILE, place // TILE], axis=1).astype(np.float64)
 
 
 @lru_cache(maxsize=16)
-def _places(layout: Lattice) -> Real:
-    """Pilots at each of 64 × 64 places on the tile, real parts over imaginary: shape (80, 4096)."""
+def _places(layout: Lattice) -> tuple[Real, Real]:
+    """Real and imaginary parts of pilots at each of 64 × 64 places on the tile: two of shape (40, 4096)."""
     y, x = np.mgrid[:TILE, :TILE].reshape(2, -1)
     waves = layout.pilot_phase[:, None] * np.exp(2j * np.pi / TILE * (layout.pilots @ np.stack([x, y])))
-    return np.concatenate([waves.real, waves.imag]).astype(np.float32)
+    return waves.real.astype(np.float32), waves.imag.astype(np.float32)
 
 
 def _refine(

@@ -24,7 +24,8 @@ from watermark import code, payload
 from watermark.image import FIRST, LIKELY, P_FALSE, READINGS
 from watermark.lattice import Lattice, lattice
 from watermark.mask import whiten
-from watermark.reading import despread, gather, likely_offsets, log_chance, soft_values
+from watermark.reading import gather, likely_offsets, log_chance, soft_values
+from watermark.tiles import despread
 
 BATCH, CUTS, SIDE = 50, 360, 192
 """Trials under one key, cuts in all, and their pixels each way, of photos brought to 576 lines."""

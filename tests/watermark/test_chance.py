@@ -13,7 +13,8 @@ from mark_scenes import scenery
 from watermark import code, image
 from watermark.lattice import lattice
 from watermark.mask import whiten
-from watermark.reading import despread, gather, log_chance, soft_values
+from watermark.reading import gather, log_chance, soft_values
+from watermark.tiles import despread
 
 
 @settings(max_examples=10, deadline=None)

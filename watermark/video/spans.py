@@ -14,7 +14,7 @@ from watermark.detection import Transform
 from watermark.image import shrink
 from watermark.lattice import TILES, Lattice, lattice
 from watermark.mask import whiten
-from watermark.reading import Matrix, despread
+from watermark.tiles import Matrix, despread
 from watermark.video.detect import Frame
 from watermark.video.detection import Span, VideoDetection
 
