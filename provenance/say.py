@@ -72,7 +72,7 @@ def summary(word: Status, layers: Layers, shown: Appraisal | None, evidence: Evi
         what = "was withdrawn" if evidence.withdrawn or (evidence.candidate and evidence.candidate.withdrawn) else ""
         return f"The credential of this {thing}, signed by {who}, {what or 'was signed with a revoked certificate'}."
     if word is Status.INVALID:
-        return f"There is a problem with this {thing}'s credential, and nothing else led to its origin."
+        return f"{_invalid(thing, shown, evidence)}, and nothing else led to its origin."
     if word is Status.UNKNOWN:
         return f"It could not be decided what is known of this {thing}."
     if not evidence.mark.looked:
@@ -131,6 +131,23 @@ def _fits(evidence: Evidence) -> str:
 
 def _is_film(evidence: Evidence) -> bool:
     return (evidence.asset.media_type or "").startswith("video/")
+
+
+def _invalid(thing: str, own: Appraisal | None, evidence: Evidence) -> str:
+    """What is wrong with the file's own credential: the gravest of it."""
+    if isinstance(evidence.credential, Unreadable):
+        return f"A credential is in this {thing}, and it cannot be read"
+    if own is not None and own.signature is Signature.FAILED:
+        return f"The signature in this {thing}'s credential does not belong to its claim"
+    if own is not None and own.faults:
+        return f"Parts of this {thing}'s credential are not what was signed"
+    if own is not None and own.trust is Trust.EXPIRED:
+        why = {
+            "untrusted": "the time stamp that would put it earlier comes from an authority on no list",
+            "invalid": "the time stamp that would put it earlier does not hold",
+        }.get(own.time.state, "no trusted time stamp says that it was signed within it")
+        return f"This {thing} was signed with a certificate that is outside its validity: {why}"
+    return f"There is a problem with this {thing}'s credential"
 
 
 def _altered(thing: str, who: str, layers: Layers, evidence: Evidence) -> str:

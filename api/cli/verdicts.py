@@ -43,6 +43,11 @@ _UNCHECKED = {
     "credential.remote": "the file points to a credential elsewhere, which was not fetched",
     "mark": "no invisible mark was looked for",
 }
+_OWNER = {
+    "own": "the credential, or one that it was made from, names it",
+    "registered": "the mark of another registered asset",
+    "unregistered": "a mark that this registry does not know",
+}
 _REVOCATION = {"good": "not revoked", "revoked": "revoked", "not_checked": "not checked"}
 
 
@@ -51,6 +56,8 @@ def facts(verdict: Verdict) -> Iterator[Row]:
     yield from _signer(verdict.credential)
     if verdict.mark.found:
         yield Row("mark", _mark(verdict.mark))
+    yield from (Row("also marked", f"{one.value}: {_OWNER.get(one.owner, one.owner)}") for one in verdict.marks[1:])
+    yield from (Row("generator", reason.say) for reason in verdict.reasons if reason.code == "generator.mark")
     if verdict.changes:
         yield Row("changed", places(verdict.changes), "bad")
     if len(verdict.history) > 1:

@@ -117,7 +117,7 @@ def read_pixels(path: str, keys: Sequence[bytes]) -> PixelFacts:
     rgb = load(path)
     height, width = rgb.shape[:2]
     detection, *others = several.under_each_key(lambda some: engines.default("image").detect(rgb, keys=some), keys)
-    generator = None if detection.found else _generator(rgb)
+    generator = _generator(rgb)  # beside ours too: whoever signs generated pixels marks them as any others
     codes = (fingerprint.image_code(rgb), fingerprint.mirrored_image_code(rgb))
     return PixelFacts(width, height, detection, codes, generator, tuple(others))
 

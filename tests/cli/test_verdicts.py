@@ -14,10 +14,12 @@ from provenance.verdict import (
     Binding,
     Change,
     CredentialFacts,
+    FoundMark,
     HistoryStep,
     Inputs,
     MarkFacts,
     PoseFacts,
+    Reason,
     RevocationFacts,
     Signature,
     SignerFacts,
@@ -116,6 +118,14 @@ def test_every_layer_has_words(trust: Trust, source: Source) -> None:
 
 def test_the_mark_tells_what_happened_since() -> None:
     assert table(verdicts.mark(MARK))["since marking"] == "scaled × 0.5, turned 2.0°, mirrored"
+
+
+def test_further_marks_and_a_generators_are_told_at_once() -> None:
+    first, second = (FoundMark("org.example", value, 1e-12, 0, owner) for value, owner in (("0f", "own"), ("1e", "registered")))
+    generator = Reason("generator.mark", "A mark as Stable Diffusion leaves it was read (p = 1e-12): a hint, no proof.")
+    told = table(verdicts.facts(replace(VERDICT, marks=(first, second), reasons=(generator,))))
+    assert told["also marked"] == "1e: the mark of another registered asset"
+    assert told["generator"].endswith("a hint, no proof.")
 
 
 def test_a_part_says_how_much_of_what() -> None:

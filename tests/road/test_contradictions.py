@@ -33,9 +33,10 @@ def generated(photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @installed
-def test_a_camera_claim_over_a_generators_mark(generated: Path, house: House, tmp_path: Path, at: datetime) -> None:
-    """Named with its probability, and never as proof; the status asks for a person's look."""
-    signed = sign(SignRequest(generated, tmp_path / "c.png", mark="none", register=False), house.studio(), at=at)
+@pytest.mark.parametrize("mark", ["none", "auto"])
+def test_a_camera_claim_over_a_generators_mark(generated: Path, house: House, tmp_path: Path, at: datetime, mark: str) -> None:
+    """Named with its probability, and never as proof; the status asks for a person's look. A mark of ours hides it not."""
+    signed = sign(SignRequest(generated, tmp_path / "c.png", mark=mark, register=False), house.studio(), at=at)
     found = verify(signed.path, house.desk, at=at).verdict
     assert found.status is Status.CONFLICT
     assert found.credential.signature == "verified"
@@ -73,6 +74,7 @@ def test_a_stamp_of_an_authority_that_nobody_lists_backdates_nothing(photo: Path
     assert "on no list" in say(found)["time.untrusted"]
     late = verify(signed.path, house.desk, at=at + timedelta(days=400), marks=False).verdict
     assert late.status is Status.INVALID
+    assert "outside its validity: the time stamp that would put it earlier comes from an authority on no list" in late.summary
     assert "credential.expired" in say(late)
 
 

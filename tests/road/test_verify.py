@@ -156,7 +156,10 @@ def test_damaged_manifest_of_an_unmarked_file_is_invalid(house: House, unseen: P
     place = data.index(b"c2pa.signature") + 400
     data[place : place + 16] = bytes(16)
     done.path.write_bytes(data)
-    assert judge(done.path, house, at).status is Status.INVALID
+    found = judge(done.path, house, at)
+    assert found.status is Status.INVALID
+    assert "credential" in found.summary
+    assert "nothing else led to its origin" in found.summary
 
 
 def test_a_byte_changed_with_nothing_registered_is_altered(house: House, unseen: Path, tmp_path: Path, at: datetime) -> None:
@@ -267,6 +270,7 @@ def test_expired_without_a_stamp(house: House, photo: Path, tmp_path: Path, at: 
     assert verify(stamped.path, house.desk, at=late, marks=False).verdict.status is Status.TRUSTED
     found = verify(bare.path, house.desk, at=late, marks=False).verdict
     assert found.status is Status.INVALID
+    assert "no trusted time stamp says that it was signed within it" in found.summary
     assert "credential.expired" in codes(found)
 
 
