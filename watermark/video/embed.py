@@ -48,7 +48,7 @@ class Embedder:
         self._pattern = laid(mark_id, key, form) * np.float32(strength * 2 ** (form.depth - 8))
         self._mask = Mask((form.height, form.width))
         self._step = max(1, min(form.height, form.width) // GLANCE)
-        self._glance: NDArray[np.int16] | None = None
+        self._glance: NDArray[np.uint8] | None = None
         self._since: float | None = None
         self._up = self._down = np.zeros((0, 0), np.uint8 if form.depth == 8 else np.uint16)
 
@@ -69,9 +69,9 @@ class Embedder:
             np.minimum(luma, 2**self._form.depth - 1, out=luma)
 
     def _is_cut(self, luma: Plane) -> bool:
-        glance = (luma[:: self._step, :: self._step] >> (self._form.depth - 8)).astype(np.int16)
+        glance = (luma[:: self._step, :: self._step] >> (self._form.depth - 8)).astype(np.uint8)
         before, self._glance = self._glance, glance
-        return before is not None and float(np.abs(glance - before).mean()) > CUT
+        return before is not None and cv2.norm(glance, before, cv2.NORM_L1) > CUT * glance.size
 
     def _refresh(self, luma: Plane, after_s: float, cut: bool) -> None:
         eight = luma if self._form.depth == 8 else cv2.convertScaleAbs(luma, alpha=2.0 ** (8 - self._form.depth))
