@@ -6,7 +6,6 @@ import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -183,7 +182,7 @@ class TestService:
             assert taken is not None
             assert taken.id == name
         with Runner(house, {}, threads=1):
-            for _ in range(100):
+            for _ in range(600):
                 found = house.jobs.get(name)
                 assert found is not None
                 if found.over:
@@ -283,24 +282,24 @@ class TestAgain:
 @contextmanager
 def served(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A service of its own process."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     environment = {**os.environ, "COLOPHON_INLINE_LIMIT_MB": "1"}
-    command = [sys.executable, "-m", "api.cli", "--home", str(home), "serve", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL, text=True)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(2000):  # a busy machine takes its time to begin
-            try:
-                urllib.request.urlopen(f"{address}/healthz", timeout=5).close()
-                break
-            except OSError:
-                assert process.poll() is None
-                time.sleep(0.1)
-        yield address, process
-    finally:
-        process.kill()
-        process.wait()
+    command = [sys.executable, "-m", "api.cli", "--home", str(home), "serve", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().split()[2].rstrip("/")  # Serving on …
+            for _ in range(2000):  # a busy machine takes its time to begin
+                try:
+                    urllib.request.urlopen(f"{address}/healthz", timeout=5).close()
+                    break
+                except OSError:
+                    assert process.poll() is None
+                    time.sleep(0.1)
+            yield address, process
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow

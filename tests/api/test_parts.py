@@ -154,7 +154,7 @@ def test_work_takes_turns_and_a_long_line_is_refused() -> None:
         with lock:
             running[0] += 1
             most[0] = max(most[0], running[0])
-        gate.wait(5)
+        gate.wait(60)
         with lock:
             running[0] -= 1
         return 1
@@ -188,7 +188,7 @@ def test_waiting_work_holds_no_thread_of_the_frameworks_pool() -> None:
     async def everything() -> int:
         async with anyio.create_task_group() as group:
             for _ in range(60):
-                group.start_soon(line.take, lambda: gate.wait(5))
+                group.start_soon(line.take, lambda: gate.wait(60))
             await anyio.sleep(0.05)
             borrowed = anyio.to_thread.current_default_thread_limiter().borrowed_tokens
             gate.set()
@@ -203,7 +203,7 @@ class Line:
     def __init__(self, group: Any, in_line: int) -> None:
         self.turns, self.served, self.refused = Turns(at_once=1, in_line=in_line), [], []
         self._group, self._gate = group, threading.Event()
-        group.start_soon(self.turns.take, lambda: self._gate.wait(5), "first")
+        group.start_soon(self.turns.take, lambda: self._gate.wait(60), "first")
 
     async def ask(self, client: str) -> anyio.CancelScope:
         scope = anyio.CancelScope()

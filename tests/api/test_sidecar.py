@@ -69,7 +69,7 @@ def test_a_job_takes_both_along(client: TestClient, webm: dict[str, Any], film: 
     files = {"file": ("f.webm", film + EMPTY), "credential": ("f.c2pa", webm["store"])}
     job = client.post(VERIFY, files=files, headers={"prefer": "respond-async"})
     assert job.status_code == 202, job.text
-    for _ in range(300):
+    for _ in range(600):
         ended = client.get(job.json()["links"]["self"]).json()
         if ended["state"] in {"done", "failed"}:
             break

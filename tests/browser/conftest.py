@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -42,14 +41,17 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`colophon serve` in a fresh home; gives its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     home = tmp_path_factory.mktemp("home")
-    command = [sys.executable, "-c", "from api.cli import main; main()", "serve", "--port", str(port), "--home", str(home)]
+    command = [sys.executable, "-c", "from api.cli import main; main()", "serve", "--port", "0", "--home", str(home)]
     environment = {**os.environ, "COLOPHON_UPLOAD_LIMIT_MB": str(LIMIT_MB)}
-    address = f"http://127.0.0.1:{port}"
-    with (home / "log").open("wb") as log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process:
+    with (
+        (home / "log").open("wb") as log,
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        assert said, (home / "log").read_text()
+        address = said.split()[2].rstrip("/")  # Serving on …
         for _ in range(600):
             assert process.poll() is None, (home / "log").read_text()
             try:
