@@ -33,8 +33,8 @@ _WARMING_S = 3.0  # until attackers have been read, and are at it
 
 def table(kinds: list[str]) -> Iterator[str]:
     """A line for each kind of attack: medians over rounds, each of a service of its own."""
-    with suppress(OSError):  # ahead of the machine's other work, which is no part of the question; what is started here inherits it
-        os.nice(-_AHEAD)
+    with suppress(OSError):  # ahead of the machine's other work, which is no part of the question
+        os.nice(-_AHEAD)  # what is started here inherits it
         AUTOGROUP.write_text(str(-2 * _AHEAD))  # where sessions are scheduled against each other, priorities count within one
     yield "| feed status, one id, over a socket | quiet p50, p95 ms | under attack p50, p95 ms | p95 ÷ quiet | answered |"
     yield "|---|---|---|---|---|"
