@@ -47,7 +47,7 @@ def test_the_first_screen(tmp_path: Path) -> None:
         words = shlex.split(command)
         if words[0] == "colophon":
             words = [sys.executable, "-m", "api.cli", *words[1:]]
-        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=240)
         assert done.returncode == 0, done.stderr
         printed = done.stdout.splitlines()
         assert len(printed) == len(promised), done.stdout

@@ -40,7 +40,7 @@ class Stream:
 
     def __init__(self, address: str, query: str = "", last: int | None = None) -> None:
         parts = urlsplit(address)
-        self._connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=20)
+        self._connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=120)
         self._connection.request("GET", PATH + query, headers={} if last is None else {"Last-Event-ID": str(last)})
         self.answer = self._connection.getresponse()
 
@@ -187,7 +187,7 @@ def test_writers_at_once_leave_no_gap_that_fills_later(chores: tuple[Engine, Cho
     for thread in writers:
         thread.join()
     over.set()
-    reader.join(30)
+    reader.join(120)
     assert len(kept.changes(0)) == 60
     assert not wrong
 

@@ -127,7 +127,7 @@ class TestRows:
 
 
 def ended(client: TestClient, address: str) -> dict[str, Any]:
-    for _ in range(600):
+    for _ in range(2400):
         found: dict[str, Any] = client.get(address).json()
         if found["state"] in {"done", "failed"}:
             return found
@@ -182,7 +182,7 @@ class TestService:
             assert taken is not None
             assert taken.id == name
         with Runner(house, {}, threads=1):
-            for _ in range(600):
+            for _ in range(2400):
                 found = house.jobs.get(name)
                 assert found is not None
                 if found.over:
@@ -292,7 +292,7 @@ def served(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
             address = process.stdout.readline().split()[2].rstrip("/")  # Serving on …
             for _ in range(2000):  # a busy machine takes its time to begin
                 try:
-                    urllib.request.urlopen(f"{address}/healthz", timeout=5).close()
+                    urllib.request.urlopen(f"{address}/healthz", timeout=60).close()
                     break
                 except OSError:
                     assert process.poll() is None
@@ -320,7 +320,7 @@ def test_a_job_outlives_kill_9(tmp_path: Path, corpus: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     with served(tmp_path / "home") as (address, _):
-        for _ in range(900):
+        for _ in range(2400):
             with urllib.request.urlopen(f"{address}{job['links']['self']}") as answer:
                 found = json.load(answer)
             if found["state"] in {"done", "failed"}:

@@ -61,7 +61,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 time.sleep(0.1)
         yield address
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +69,7 @@ def files(service: str, corpus: Path, tmp_path_factory: pytest.TempPathFactory) 
     """The same photo signed, as a platform sends it on, and with something pasted into that copy; and one unknown."""
     folder = tmp_path_factory.mktemp("files")
     source = (corpus / "photos" / "larch.jpg").read_bytes()
-    answer = httpx2.post(f"{service}/api/v1/sign", files={"file": ("larch.jpg", source)}, timeout=120)
+    answer = httpx2.post(f"{service}/api/v1/sign", files={"file": ("larch.jpg", source)}, timeout=240)
     assert answer.status_code == 201, answer.text
     (folder / "signed.jpg").write_bytes(answer.content)
     picture = Image.open(io.BytesIO(answer.content)).convert("RGB")

@@ -21,7 +21,7 @@ def heard(service: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
     """The bundled speech, signed; as a voice note; and with its words in another order."""
     folder = tmp_path_factory.mktemp("heard")
     with bundled() as cast:
-        answer = httpx2.post(f"{service}/api/v1/sign", files={"file": ("speech.flac", cast.speech.read_bytes())}, timeout=120)
+        answer = httpx2.post(f"{service}/api/v1/sign", files={"file": ("speech.flac", cast.speech.read_bytes())}, timeout=240)
         words = cast.words
     assert answer.status_code == 201, answer.text
     signed = folder / "signed.flac"

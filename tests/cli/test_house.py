@@ -107,10 +107,10 @@ def test_serve_answers_and_stops_at_ctrl_c(home: Path) -> None:
     ) as process:
         assert process.stdout is not None
         address = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")["address"]
-        with urllib.request.urlopen(f"{address}healthz", timeout=60) as answer:
+        with urllib.request.urlopen(f"{address}healthz", timeout=240) as answer:
             assert answer.status == 200
         os.killpg(process.pid, signal.SIGINT)
-        _, complained = process.communicate(timeout=60)
+        _, complained = process.communicate(timeout=240)
     assert process.returncode == 0
     assert [json.loads(line)["level"] for line in complained.splitlines()] == ["info"]
 

@@ -118,7 +118,7 @@ def test_bombs_end_in_doubt_not_in_absence(name: str, data: bytes, desk: Desk, t
     with Workers(2, Budget(seconds=4.0)) as workers:
         began = time.monotonic()
         verdict = verify(path, Desk(workers, desk.lists, desk.mark_keys, None), at=AT).verdict
-        assert time.monotonic() - began < 12
+        assert time.monotonic() - began < 60
     assert verdict.status in (Status.UNKNOWN, Status.NONE)
     if verdict.status is Status.NONE:
         assert any(part.startswith(("mark", "credential")) for part in verdict.not_checked) or name.endswith("gif")

@@ -89,7 +89,7 @@ def _drip(handler: BaseHTTPRequestHandler, _: bytes) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", "64")
     handler.end_headers()
-    for _ in range(40):
+    for _ in range(400):
         time.sleep(0.1)
         try:
             handler.wfile.write(b"x")
@@ -121,7 +121,7 @@ def test_a_misbehaving_service_signs_nothing(store: Keystore, name: str) -> None
         began = time.monotonic()
         with pytest.raises(SignerUnavailableError, match=says):
             signer.sign(b"bytes")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])

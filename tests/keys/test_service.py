@@ -274,10 +274,10 @@ def test_a_dripping_client_runs_out_of_time(store: Keystore, monkeypatch: pytest
         client.connect(str(path))
         started = time.monotonic()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            while time.monotonic() - started < 10:
+            while time.monotonic() - started < 100:
                 client.sendall(b"\0")
                 time.sleep(0.05)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 60
 
 
 @contextmanager
@@ -431,9 +431,9 @@ def test_it_ends_with_its_parent(store: Keystore) -> None:
     assert parent.stdout.readline() == b"up\n"
     assert SocketSigner.connect(path).alg == "es256"
     parent.send_signal(signal.SIGKILL)
-    parent.wait(10)
+    parent.wait(60)
     parent.stdout.close()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while path.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not path.exists()
@@ -450,9 +450,9 @@ def test_sigterm_and_bad_starts(store: Keystore) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
     assert not path.exists()
     with start("--folder", "/nowhere", "--socket", str(path)) as process:
-        words = process.communicate(timeout=20)[0]
+        words = process.communicate(timeout=120)[0]
         assert process.returncode == 1
         assert b"no keys folder" in words

@@ -45,7 +45,7 @@ def authority(lab: Any) -> Authority:
 
 
 def openssl(*arguments: str | Path, ok: bool = True) -> str:
-    done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode == 0) is ok, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -219,7 +219,7 @@ def test_served_asked_and_probed(lab: Any) -> None:
 def test_the_server_refuses_other_things(authority: Authority, headers: dict[str, str], body: bytes) -> None:
     with serve(authority.tsa) as url:
         port = int(url.rsplit(":", 1)[1].rstrip("/"))
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("POST", "/", body, headers)
         assert connection.getresponse().status == 400
         connection.close()

@@ -103,7 +103,7 @@ def test_long_and_slow_answers() -> None:
         handler.send_response(200)
         handler.end_headers()
         try:
-            for _ in range(100):
+            for _ in range(1000):
                 handler.wfile.write(b"x")
                 handler.wfile.flush()
                 time.sleep(0.05)
@@ -116,7 +116,7 @@ def test_long_and_slow_answers() -> None:
         began = time.monotonic()
         with pytest.raises(FetchError, match=r"in time|timed out|Incomplete"):
             Client(allow_private=True, timeout_s=0.4).get(url)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30
 
 
 def test_it_is_no_http() -> None:

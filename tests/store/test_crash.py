@@ -84,7 +84,7 @@ while True:
 @pytest.mark.slow
 def test_killed_after_each_statement(database_url: str, engine: Engine, registry: Registry, objects: Objects) -> None:
     command = [sys.executable, "-c", DIES_AT_EVERY_STATEMENT, database_url, str(objects.folder)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=True)
     last = int(run.stdout)
     assert last > 8
     assert [registry.asset(f"step-{n}") is not None for n in range(1, last + 1)] == [False] * (last - 1) + [True]

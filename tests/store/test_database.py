@@ -73,7 +73,7 @@ def test_processes_that_migrate_at_once_do_it_once(database_url: str) -> None:
         subprocess.Popen([sys.executable, "-c", code, database_url], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
-    said = sorted(process.communicate(timeout=60)[0].strip() for process in started)
+    said = sorted(process.communicate(timeout=240)[0].strip() for process in started)
     assert said == sorted(["()", "()", "()", str(STEPS)])
 
 
