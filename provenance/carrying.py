@@ -21,6 +21,8 @@ from watermark.sound_files import WRITABLE as SOUNDS
 from watermark.video_files import WRITABLE as FILMS
 
 AUTO, NONE = "auto", "none"
+_PATIENCE = 300.0
+"""Seconds that a picture may take: an animation has hundreds of frames to be marked and coded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def _carry_picture(source: Path, media_type: str, wanted: Wanted, scratch: Path,
     )
     notes = tuple[str, ...]()
     try:
-        view = studio.desk.workers.run(tasks.prepare, job)
+        view = studio.desk.workers.start_within(_PATIENCE, tasks.prepare, job).result()
     except (CarrierTooSmallError, UnmarkableError) as error:
         if wanted.mark != AUTO:
             raise
@@ -109,7 +111,7 @@ def _carry_picture(source: Path, media_type: str, wanted: Wanted, scratch: Path,
         job = replace(job, mark_id=None)
         if not wanted.redact:
             return Carrier(source, media_type, None, False, _view(source, studio), notes)
-        view = studio.desk.workers.run(tasks.prepare, job)
+        view = studio.desk.workers.start_within(_PATIENCE, tasks.prepare, job).result()
     bound = binding(alg, job.mark_id) if job.mark_id is not None else None
     return Carrier(Path(job.destination), media_type, bound, bound is not None, view, (*notes, *view.notes))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+from PIL import Image, ImageSequence
 
 from provenance import fit as fitting
 from provenance.errors import DamagedMediaError
+from provenance.tasks.choosing import best_of
 from provenance.tasks.rim import PICTURE_SIDE, Rgb, load
 from provenance.verdict import Change
 from watermark import media
@@ -41,8 +43,8 @@ def compare(
     pictures: bool,
 ) -> Compared:
     """Measure how well a file's content agrees with a stored reference."""
-    copy, stored = load(path), _decode_reference(reference)
-    measured = fitting.measure(copy, stored, full_size=full_size, hint=fitting.Hint(hint) if hint else None)
+    copy, frames = load(path), _decode_reference(reference)
+    stored, measured = best_of(copy, frames, full_size, fitting.Hint(hint) if hint else None)
     shots: tuple[bytes | None, bytes | None, bytes | None, bytes | None] = (None, None, None, None)
     if pictures:
         drawn = _shot(fitting.picture(copy, measured, max_side=PICTURE_SIDE)) if measured.changes else None
@@ -71,9 +73,10 @@ def _shot(rgb: Rgb) -> bytes:
     return media.thumbnail(rgb, max_side=PICTURE_SIDE)
 
 
-def _decode_reference(data: bytes) -> Rgb:
-    """A reference is our own encoding; it was checked against its digest when it was fetched."""
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise DamagedMediaError("stored reference", "cannot be decoded")
-    return np.ascontiguousarray(bgr[:, :, ::-1]).astype(np.uint8, copy=False)
+def _decode_reference(data: bytes) -> list[Rgb]:
+    """The frames of a reference, mostly one: our own encoding, checked against its digest when it was fetched."""
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            return [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(opened)]
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DamagedMediaError("stored reference", "cannot be decoded") from error

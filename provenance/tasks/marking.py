@@ -12,8 +12,10 @@ import numpy as np
 
 from provenance import fingerprint
 from provenance.errors import UnmarkableError
+from provenance.tasks.animating import mark_frames, references, rewrite
 from provenance.tasks.rim import PICTURE_SIDE, Clock, Rgb, load, media_errors, writing
 from watermark import engines, holding, imwatermark, media
+from watermark.media.moving import Moving
 
 _THUMBNAIL_SIDE = 256
 # How much finer than the source a copy may be encoded so that its mark can be read; the first that does is taken.
@@ -63,6 +65,9 @@ def prepare(job: MarkJob) -> Prepared:
     """
     clock = Clock()
     with media_errors(job.source):
+        moving = media.animation(Path(job.source))
+        if moving is not None:
+            return _prepare_moving(moving, job, clock)
         picture = media.decode(Path(job.source))
     before = media.rgb8(picture)
     clock.lap("decode")
@@ -79,9 +84,32 @@ def prepare(job: MarkJob) -> Prepared:
     return replace(prepared, steps_ms=clock.laps, notes=_weaknesses(after, job))
 
 
+def _prepare_moving(moving: Moving, job: MarkJob, clock: Clock) -> Prepared:
+    """The same for an animation, whose poster stands for it."""
+    mark_id = job.mark_id
+    if mark_id is None:
+        after = rewrite(job.source, moving, job.destination, job.redact)
+    else:
+        engine = _engine(job.alg)
+
+        def embed(picture: Rgb, strength: float | None) -> Rgb:
+            ours = job.strength is None and job.alg == engines.default("image").alg
+            wanted = strength if ours else job.strength
+            return np.asarray(engine.embed(picture, mark_id, key=job.key, strength=wanted), np.uint8)
+
+        after = mark_frames(job.source, moving, job.destination, embed, lambda rgb: _surely_read(rgb, job, mark_id), job.redact)
+    clock.lap("mark")
+    prepared = view(job.destination)
+    clock.lap("reference")
+    return replace(prepared, steps_ms=clock.laps, notes=_weaknesses(after, job))
+
+
 def view(path: str) -> Prepared:
-    """The small copies of a picture that is signed as it is."""
-    return _copies(load(path))
+    """The small copies of a picture that is signed as it is; of one that moves, frames to compare with."""
+    prepared = _copies(load(path))
+    with media_errors(path):
+        moving = media.animation(Path(path))
+        return prepared if moving is None or len(moving.parts) == 1 else replace(prepared, reference=references(moving))
 
 
 def _engine(alg: str) -> engines.Engine:
@@ -107,10 +135,14 @@ def _encode(picture: media.Picture, pixels: Any, job: MarkJob, fineness: float) 
 def _encode_readably(picture: media.Picture, pixels: Any, job: MarkJob, mark_id: int) -> None:
     for fineness in _FINENESS:
         _encode(picture, pixels, job, fineness)
-        read = _engine(job.alg).detect(load(job.destination), keys=(job.key,))
-        if read.mark_id == mark_id and (read.p_false <= _SURE or job.alg != engines.default("image").alg):
+        if _surely_read(load(job.destination), job, mark_id):
             return
     raise UnmarkableError(job.source, "its quality is too low to hold a mark that can be read back")
+
+
+def _surely_read(rgb: Rgb, job: MarkJob, mark_id: int) -> bool:
+    read = _engine(job.alg).detect(rgb, keys=(job.key,))
+    return read.mark_id == mark_id and (read.p_false <= _SURE or job.alg != engines.default("image").alg)
 
 
 def _copies(rgb: Rgb) -> Prepared:

@@ -19,7 +19,7 @@ from tests.media.samples import exif_block, saved, saved_deep, saved_heic, scene
 from watermark import media
 from watermark.errors import MediaDecodeError, UnsupportedError
 from watermark.media import files
-from watermark.media.png import SIGNATURE, _chunk
+from watermark.media.png import SIGNATURE, as_chunk
 
 FORMS = ["a.jpg", "a.png", "deep.png", "a.webp", "a.avif", "a.tif", "lzw.tif", "deep.tif", "a.heic", "a.gif", "a.bmp"]
 
@@ -120,7 +120,7 @@ def test_other_types_are_refused_by_name(content: bytes, error: type[Exception],
 def test_bombs_are_refused_before_they_are_unpacked(tmp_path: Path) -> None:
     rows = zlib.compress(bytes(60_000 * 40))  # 60,000 × 60,000 pixels announced
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
-    bomb = SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", rows) + _chunk(b"IEND", b"")
+    bomb = SIGNATURE + as_chunk(b"IHDR", header) + as_chunk(b"IDAT", rows) + as_chunk(b"IEND", b"")
     (tmp_path / "bomb.png").write_bytes(bomb)
     jpeg = saved(tmp_path / "bomb.jpg", scene(), "JPEG")
     data = bytearray(jpeg.read_bytes())
@@ -145,8 +145,8 @@ def test_a_text_bomb_in_a_png_does_not_fill_the_memory(tmp_path: Path) -> None:
     packed = zlib.compress(bytes(40 << 20), 9)
     path = saved(tmp_path / "a.png", scene(), "PNG")
     data = path.read_bytes()
-    xmp = _chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + packed)
-    path.write_bytes(data[:33] + _chunk(b"iCCP", b"x\0\0" + packed) + xmp + data[33:])
+    xmp = as_chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + packed)
+    path.write_bytes(data[:33] + as_chunk(b"iCCP", b"x\0\0" + packed) + xmp + data[33:])
     try:
         picture = media.decode(path)
     except MediaDecodeError:

@@ -243,7 +243,7 @@ def test_exif_keeps_every_byte_where_it_was(order: str, tmp_path: Path) -> None:
 
 
 def test_png_chunks_are_carried_and_the_store_is_not(tmp_path: Path) -> None:
-    from watermark.media.png import _chunk
+    from watermark.media.png import as_chunk
 
     source = saved(tmp_path / "a.png", scene(), "PNG", icc_profile=P3, dpi=(300, 300))
     extra = [
@@ -254,7 +254,7 @@ def test_png_chunks_are_carried_and_the_store_is_not(tmp_path: Path) -> None:
         (b"sBIT", b"\5\6\5"),
     ]
     data = source.read_bytes()
-    source.write_bytes(data[:33] + b"".join(_chunk(*chunk) for chunk in extra) + data[33:])
+    source.write_bytes(data[:33] + b"".join(as_chunk(*chunk) for chunk in extra) + data[33:])
     after = recoded(source)
     assert isinstance(after.source, PngSource)
     kinds = [kind for kind, _ in after.source.before]

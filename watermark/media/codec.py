@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from watermark.errors import MediaDecodeError, UnsupportedError
-from watermark.media import avif, colour, files, heif, jpeg, png, stills, tiff, webp
+from watermark.media import avif, colour, files, heif, jpeg, moving, png, stills, tiff, webp
 from watermark.media.picture import MARKABLE, MAX_PIXELS, REDACTIONS, Picture, Pixels, Rgb8
 from watermark.media.sniff import sniff
 
@@ -30,7 +31,7 @@ _WRITERS: dict[str, Callable[[Picture, Pixels, frozenset[str], float], bytes]] =
     "image/heif": heif.write,
     "image/tiff": tiff.write,
 }
-assert _WRITERS.keys() == MARKABLE
+assert _WRITERS.keys() | {"image/gif"} == MARKABLE  # every GIF is an animation
 
 
 def decode(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -43,17 +44,69 @@ def decode(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
         The picture, in stored orientation, with what is needed to encode its successor alike.
     Raises:
         MediaDecodeError: A folder; empty, cut off or damaged; too many pixels.
-        UnsupportedError: Animated, multi-page, or of a type whose pixels are not decoded here.
+        UnsupportedError: Animated (see `animation`), multi-page, or of a type whose pixels are not decoded here.
         OSError: It is not there, or may not be read.
     """
+    data, media_type = _content(path)
+    with _worded(path):
+        return _READERS[media_type](data, max_pixels)
+
+
+def animation(path: Path) -> moving.Moving | None:
+    """Take an animated GIF, PNG or WebP apart, and a GIF of a single frame; None for any other picture.
+
+    Raises:
+        MediaDecodeError: A folder; empty, cut off or damaged; too many frames or pixels in all.
+        UnsupportedError: Of a type or a kind that is not decoded here.
+        OSError: It is not there, or may not be read.
+    """
+    data, media_type = _content(path)
+    with _worded(path):
+        return moving.read(data, media_type)
+
+
+def change_animation(
+    source: Path,
+    found: moving.Moving,
+    change: Callable[[Rgb8], Rgb8],
+    path: Path,
+    *,
+    redact: frozenset[str],
+    fineness: float = 1.0,
+) -> None:
+    """Write an animation in which every frame shows something else; times, loops, rectangles and disposal stay.
+
+    Args:
+        source: Where it came from, for what is said against it.
+        found: What `animation` returned.
+        change: Gives what is to be seen instead of what is seen, shape (H, W, 3), over white.
+        path: Where to put it; written new and renamed into place.
+        redact: Names from `REDACTIONS`.
+        fineness: 1 to 4, as for `encode`.
+    Raises:
+        MediaDecodeError: A frame is damaged.
+        OSError: The disk is full, or the folder may not be written; no half file is left.
+    """
+    with _worded(source):
+        data = found.write(list(moving.changed(found, change)), redact, fineness)
+    files.write_new(path, data)
+
+
+def _content(path: Path) -> tuple[bytes, str]:
     data = files.read_file(path)
     media_type = sniff(data[:4096], path.name)
     if media_type is None:
         raise MediaDecodeError(str(path), "is no media file of a known type")
     if media_type not in _READERS:
         raise UnsupportedError(str(path), f"the pixels of {media_type} are not decoded")
+    return data, media_type
+
+
+@contextmanager
+def _worded(path: Path) -> Iterator[None]:
+    """What a decoder says against a file, in one clear error."""
     try:
-        return _READERS[media_type](data, max_pixels)
+        yield
     except UnsupportedError as error:
         raise UnsupportedError(str(path), error.what) from error
     except Exception as error:  # plugins raise all kinds; which, tells nobody anything
@@ -97,8 +150,14 @@ def encode(picture: Picture, pixels: Pixels, path: Path, *, redact: frozenset[st
 
 
 def load_rgb8(path: Path, *, max_pixels: int = MAX_PIXELS) -> Rgb8:
-    """Return what a person sees of a file; see `decode` and `colour.rgb8`."""
-    return colour.rgb8(decode(path, max_pixels=max_pixels))
+    """Return what a person sees of a file, of an animation one frame; see `decode`, `colour.rgb8` and `moving.poster`."""
+    data, media_type = _content(path)
+    with _worded(path):
+        found = moving.read(data, media_type)
+        if found is not None:
+            return moving.poster(found)
+        picture = _READERS[media_type](data, max_pixels)
+    return colour.rgb8(picture)
 
 
 def _said(error: Exception) -> str:

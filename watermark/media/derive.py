@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 from PIL import Image
 
@@ -26,6 +27,14 @@ def reference(rgb: Rgb8, *, max_side: int = 1024) -> bytes:
     """Return what a registry keeps of a picture to compare copies with: a WebP, 40–200 KB at 1024 pixels."""
     out = io.BytesIO()
     _shrunk(rgb, max_side).save(out, "WEBP", quality=82, method=4)
+    return out.getvalue()
+
+
+def reference_frames(frames: Sequence[Rgb8], *, max_side: int = 640) -> bytes:
+    """Return what a registry keeps of an animation: its frames as a WebP that shows each for a second."""
+    first, *others = (_shrunk(rgb, max_side) for rgb in frames)
+    out = io.BytesIO()
+    first.save(out, "WEBP", quality=75, method=2, save_all=True, append_images=others, duration=1000)
     return out.getvalue()
 
 

@@ -20,9 +20,9 @@ MAX_PIXELS = 200_000_000
 """Default limit: 200 megapixels, the largest phone sensors of today; 600 MB as 8-bit RGB."""
 
 MARKABLE: frozenset[str] = frozenset(
-    {"image/jpeg", "image/png", "image/webp", "image/avif", "image/heic", "image/heif", "image/tiff"}
+    {"image/jpeg", "image/png", "image/webp", "image/avif", "image/heic", "image/heif", "image/tiff", "image/gif"}
 )
-"""Media types whose pixels `encode` can write back."""
+"""Media types whose pixels `encode`, or for what moves `change_animation`, can write back."""
 
 REDACTIONS: frozenset[str] = frozenset({"gps"})
 """What `encode` can take out of the metadata: where the picture was taken."""

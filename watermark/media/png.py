@@ -33,7 +33,7 @@ _ANIMATION = {b"acTL", b"fcTL", b"fdAT"}
 
 def read(data: bytes, max_pixels: int) -> Picture:
     """Decode a PNG; see `Picture`."""
-    chunks = list(_chunks(data))
+    chunks = list(chunks_of(data))
     kinds = [kind for kind, _ in chunks]
     if kinds[0] != b"IHDR" or b"IDAT" not in kinds:
         raise ValueError("the PNG has no header or no picture")
@@ -42,7 +42,7 @@ def read(data: bytes, max_pixels: int) -> Picture:
     width, height, depth, colour_type = struct.unpack_from(">IIBB", chunks[0][1])
     guard.check_size(width, height, max_pixels)
     first = kinds.index(b"IDAT")
-    before, after = _ancillary(chunks[:first]), _ancillary(chunks[first:])
+    before, after = ancillary(chunks[:first]), ancillary(chunks[first:])
     pixels = _deep(data) if depth == 16 else _shallow(data, max_pixels)
     block = next((content for kind, content in before + after if kind == b"eXIf"), b"")
     return Picture(
@@ -53,13 +53,13 @@ def read(data: bytes, max_pixels: int) -> Picture:
         icc=_icc(dict(before).get(b"iCCP", b"")),
         exif=block,
         xmp=next((text for text in map(_xmp, before + after) if text), b""),
-        source=PngSource(depth, colour_type, _LEVELS[(chunks[first][1][1:2] or b"\x80")[0] >> 6], before, after),
+        source=PngSource(depth, colour_type, zlib_level(chunks[first][1]), before, after),
     )
 
 
 def size_and_orientation(data: bytes) -> tuple[tuple[int, int], int]:
     """Return stored (width, height) and the orientation, from the chunks."""
-    chunks = dict(_chunks(data))
+    chunks = dict(chunks_of(data))
     width, height = struct.unpack_from(">II", chunks[b"IHDR"])
     return (width, height), exif.orientation(chunks.get(b"eXIf", b""))
 
@@ -69,14 +69,19 @@ def write(picture: Picture, pixels: Pixels, redact: frozenset[str], fineness: fl
     source = picture.source
     assert isinstance(source, PngSource)
     bare = _encoded(pixels, source)
-    chunks = list(_chunks(bare))
+    chunks = list(chunks_of(bare))
     same_type = chunks[0][1][8:10] == bytes((source.bit_depth, source.colour_type))
     places = "gps" in redact
-    out = [SIGNATURE, _chunk(*chunks[0])]
-    out += [_chunk(*chunk) for chunk in _carried(source.before, same_type=same_type, places=places)]
-    out += [_chunk(kind, content) for kind, content in chunks if kind in (b"PLTE", b"IDAT")]
-    out += [_chunk(*chunk) for chunk in _carried(source.after, same_type=same_type, places=places)]
-    return b"".join([*out, _chunk(b"IEND", b"")])
+    out = [SIGNATURE, as_chunk(*chunks[0])]
+    out += [as_chunk(*chunk) for chunk in carried(source.before, same_type=same_type, places=places)]
+    out += [as_chunk(kind, content) for kind, content in chunks if kind in (b"PLTE", b"IDAT")]
+    out += [as_chunk(*chunk) for chunk in carried(source.after, same_type=same_type, places=places)]
+    return b"".join([*out, as_chunk(b"IEND", b"")])
+
+
+def zlib_level(stream: bytes) -> int:
+    """The zlib level that a stream says it was written with."""
+    return _LEVELS[(stream[1:2] or b"\x80")[0] >> 6]
 
 
 def _shallow(data: bytes, max_pixels: int) -> Pixels:
@@ -124,7 +129,7 @@ def _encoded_deep(pixels: NDArray[Any], compress_level: int) -> bytes:
     return bytes(buffer)
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def chunks_of(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield (type, data) of every chunk, the end included; raise ValueError where one is cut off or damaged (§5.3)."""
     if data[:8] != SIGNATURE:
         raise ValueError("no PNG signature")
@@ -143,16 +148,18 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at = end
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def as_chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk with its length and check (§5.3)."""
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
 
 
-def _ancillary(chunks: list[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+def ancillary(chunks: list[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+    """Those chunks without which a decoder can do."""
     return tuple((kind, content) for kind, content in chunks if kind[0] & 0x20)
 
 
-def _carried(chunks: tuple[tuple[bytes, bytes], ...], *, same_type: bool, places: bool) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the chunks that hold for the new pixels too.
+def carried(chunks: tuple[tuple[bytes, bytes], ...], *, same_type: bool, places: bool) -> Iterator[tuple[bytes, bytes]]:
+    """Yield ancillary chunks that hold for new pixels too.
 
     Unknown chunks that are not marked safe to copy go, as §5.4 and §14.1 ask of an editor; C2PA's `caBX` is one.
     """

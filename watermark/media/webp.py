@@ -19,7 +19,7 @@ _METHOD = 4
 
 def read(data: bytes, max_pixels: int) -> Picture:
     """Decode a WebP; see `Picture`."""
-    chunks = list(_chunks(data))
+    chunks = list(chunks_of(data))
     if any(kind in (b"ANIM", b"ANMF") for kind, _ in chunks):
         raise UnsupportedError("", "animated WebP")
     image = guard.open_image(data, "WEBP", max_pixels)
@@ -67,12 +67,16 @@ def _encoded(pixels: NDArray[Any], **options: object) -> bytes:
     return out.getvalue()
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def chunks_of(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield (FourCC, content); raise ValueError where the file ends early."""
     end = 8 + int.from_bytes(data[4:8], "little")
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or end > len(data) + 1:
         raise ValueError("the WebP is cut off")
-    at = 12
+    yield from sub_chunks(data, 12, end)
+
+
+def sub_chunks(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, bytes]]:
+    """The same of the chunks between two places."""
     while at + 8 <= end:
         size = int.from_bytes(data[at + 4 : at + 8], "little")
         if at + 8 + size > len(data):
