@@ -18,6 +18,8 @@ from watermark.media.picture import Pixels
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # hostile files are no news for the terminal
 
 _opening = threading.Lock()
+_BAND = 256
+"""Rows of a picture that are copied at a time."""
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
@@ -55,7 +57,14 @@ def open_image(data: bytes, form: str, max_pixels: int, *, still: bool = True) -
 
 def samples(image: Image.Image) -> Pixels:
     """Return the samples of a Pillow image, read-only."""
-    return frozen(np.asarray(image))
+    width, height = image.size
+    first = np.asarray(image.crop((0, 0, width, min(_BAND, height))))
+    if height <= _BAND:
+        return frozen(first.copy())
+    whole = np.empty((height, *first.shape[1:]), first.dtype)
+    for top in range(0, height, _BAND):  # at once it would be held three times
+        whole[top : top + _BAND] = np.asarray(image.crop((0, top, width, min(top + _BAND, height))))
+    return frozen(whole)
 
 
 def frozen(pixels: NDArray[Any]) -> Pixels:
