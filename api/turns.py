@@ -36,6 +36,7 @@ class Turns:
     def __init__(self, at_once: int, in_line: int) -> None:
         self._threads: CapacityLimiter | None = None
         self._spooling: CapacityLimiter | None = None
+        self._aside: CapacityLimiter | None = None
         self._at_once, self._in_line = at_once, in_line
         self._running = 0
         self._line: OrderedDict[str, deque[_Waiter]] = OrderedDict()  # by client, the next to be served first
@@ -71,6 +72,11 @@ class Turns:
         limiter = self._spooling = self._spooling or CapacityLimiter(_SPOOLING)
         if limiter.statistics().tasks_waiting >= self._in_line:
             refuse("busy", "too many files are on their way already", retry_after_s=5)
+        return await anyio.to_thread.run_sync(work, limiter=limiter)
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Run what would hold up the event loop for milliseconds, one at a time: short questions wait for one thread at most."""
+        limiter = self._aside = self._aside or CapacityLimiter(1)
         return await anyio.to_thread.run_sync(work, limiter=limiter)
 
     async def _turn(self, client: str) -> None:

@@ -49,18 +49,26 @@ async def statuses(request: Request) -> Response:
         refuse("invalid-request", errors=[{"where": "ids", "say": "none given"}])
     if len(ids) > MOST:
         refuse("too-many-ids", f"{len(ids)} were given")
-    statuses = house(request).statuses
-    inline = len(ids) <= INLINE and statuses.local
-    found = statuses.read(ids) if inline else await anyio.to_thread.run_sync(statuses.read, ids)
-    tokens = _tokens(request)
-    etag = tag(ids, found, tokens.window() if tokens else None)
+    statuses, tokens = house(request).statuses, _tokens(request)
+    window = tokens.window() if tokens else None
+
+    def read() -> tuple[Mapping[str, Served], str]:
+        found = statuses.read(ids)
+        return found, tag(ids, found, window)
+
+    short, aside = len(ids) <= INLINE, request.app.state.turns.aside
+    if statuses.local:
+        found, etag = read() if short else await aside(read)
+    else:
+        found, etag = await anyio.to_thread.run_sync(read)
     headers = {"etag": etag, "cache-control": CACHE, **_CROSS_ORIGIN}
     if request.method != "POST" and matches(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
     signed: Mapping[str, bytes] | None = None
     if tokens and found:
         signed = tokens.known(found) or await anyio.to_thread.run_sync(tokens.sign, found)
-    return Response(body(ids, found, signed), headers=headers, media_type="application/json")
+    whole = body(ids, found, signed) if short else await aside(lambda: body(ids, found, signed))
+    return Response(whole, headers=headers, media_type="application/json")
 
 
 async def key(request: Request) -> Response:
@@ -120,7 +128,7 @@ async def _posted(request: Request) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
-_items: dict[str, tuple[Served, bytes]] = {}  # by id: what an item was made of, and the item; the event loop's alone
+_items: dict[str, tuple[Served, bytes]] = {}  # by id: what an item was made of, and the item; each step on it is one step
 
 
 def body(ids: Sequence[str], found: Mapping[str, Served], signed: Mapping[str, bytes] | None) -> bytes:
