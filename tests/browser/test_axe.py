@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from browsing import SHOWN, answered, badge, choose, page_of, serious
 from playwright.sync_api import expect
@@ -26,6 +27,16 @@ def test_pages(open_page: Any, path: str) -> None:
     page = open_page(path)
     page.wait_for_load_state("networkidle")
     assert serious(page) == []
+
+
+def test_a_record(open_page: Any, files: dict[str, Path], service: str) -> None:
+    assert files
+    record = httpx2.get(f"{service}/api/v1/feed/recent").json()["items"][0]["id"]
+    page = open_page(f"/assets/{record}", viewport={"width": 320, "height": 640})
+    expect(page.locator("#steps li").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 @pytest.mark.parametrize("case", sorted(examples.VERDICTS))
