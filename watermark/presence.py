@@ -21,6 +21,8 @@ WINDOW = 28.0
 CELL = 16.0
 DECOYS = ((5, 3), (3, 11), (10, 6), (13, 13))
 """Tile offsets at which the mark certainly is not: what chance gives there tells what it gives anywhere."""
+MISSING = 4.0
+"""Nats of `absence` from which a region is said to have lost the mark."""
 
 
 def presence(pixels: NDArray[np.uint8], detection: Detection, key: bytes) -> NDArray[np.float32]:
@@ -33,10 +35,32 @@ def presence(pixels: NDArray[np.uint8], detection: Detection, key: bytes) -> NDA
     Returns:
         Shape (rows, columns), float32, over the whole copy in equal cells of about 16 canonical units: correlation with the known
         mark in standard deviations of chance, about N(0, 1) where the mark is not. Smooth, over windows of about 70 units.
-        Flat or saturated regions hold little mark and score little, too: compare with an honest copy's map where there is one.
+        Flat or saturated regions hold little mark and score little, too: `absence` takes that into account.
     Raises:
         ValueError: nothing was found, or not where.
     """
+    return _maps(pixels, detection, key)[0]
+
+
+def absence(pixels: NDArray[np.uint8], detection: Detection, key: bytes) -> NDArray[np.float32]:
+    """Return how much likelier it is, region by region, that the mark is not there than that it is.
+
+    What a matched filter gives of the mark is proportional to what it gives of chance, in variance: how much is to be expected
+    in each region, if the mark is there, follows from its noise and one factor for the whole copy, the regions' median.
+
+    Args and raises: as `presence`.
+
+    Returns:
+        Shape of `presence`: logarithm of the likelihood ratio, nats; where little is to be expected it is near 0.
+    """
+    score, spread = _maps(pixels, detection, key)
+    telling = spread >= np.median(spread)
+    expected = spread * max(0.0, float(np.median(score[telling] / np.maximum(spread[telling], 1e-12))))
+    return np.asarray(expected * (expected / 2 - score), np.float32)
+
+
+def _maps(pixels: NDArray[np.uint8], detection: Detection, key: bytes) -> tuple[Real, Real]:
+    """Correlation with the known mark in deviations of chance, and what such a deviation is, cell by cell of the copy."""
     if detection.mark_id is None or detection.transform is None or detection.transform.offset is None:
         raise ValueError("only a mark that was found, and placed, is looked for by region")
     luma = luma_of(pixels)
@@ -45,15 +69,17 @@ def presence(pixels: NDArray[np.uint8], detection: Detection, key: bytes) -> NDA
     wide, tall = max(1, round(width / factor)), max(1, round(height / factor))
     plane = np.diag([wide / width, tall / height, 1.0]) @ _plane(detection.transform)
     flat, first = flatten(whiten(shrink(luma, wide, tall)), plane)
-    score = _score(flat, first, detection.mark_id, key)
+    score, spread = _correlated(flat, first, detection.mark_id, key)
     columns, rows = (max(1, round(size / _unit(plane) / CELL)) for size in (wide, tall))
     cell = np.diag([wide / columns, tall / rows, 1.0])
     # cell centres → copy → canonical samples
     to_cells = np.linalg.inv(_shift(0.5)) @ np.linalg.inv(cell) @ plane @ _shift(0.5, TILE * first[1], TILE * first[0])
-    return np.asarray(cv2.warpPerspective(score, to_cells, (columns, rows), flags=cv2.INTER_LINEAR), np.float32)
+    laid = (cv2.warpPerspective(each, to_cells, (columns, rows), flags=cv2.INTER_LINEAR) for each in (score, spread))
+    found, deviation = (np.asarray(each, np.float32) for each in laid)
+    return found, deviation
 
 
-def _score(flat: Real, first: tuple[int, int], mark_id: int, key: bytes) -> Real:
+def _correlated(flat: Real, first: tuple[int, int], mark_id: int, key: bytes) -> tuple[Real, Real]:
     layout = lattice(key)
     symbols = layout.symbols(code.encode(payload.pack(mark_id)))
     origin = layout.origin(mark_id)
@@ -65,8 +91,8 @@ def _score(flat: Real, first: tuple[int, int], mark_id: int, key: bytes) -> Real
 
     chance = np.mean([correlation(*decoy) ** 2 for decoy in DECOYS], axis=0)
     spread = np.sqrt(cv2.GaussianBlur(chance, (0, 0), 2 * WINDOW))
-    floor = 1e-3 * float(spread.max()) + 1e-12
-    return np.asarray(correlation(0, 0) / np.maximum(spread, floor), np.float32)
+    spread = np.maximum(spread, np.float32(1e-3 * float(spread.max()) + 1e-12))
+    return np.asarray(correlation(0, 0) / spread, np.float32), np.asarray(spread, np.float32)
 
 
 def _plane(where: Transform) -> Matrix:

@@ -19,14 +19,11 @@ from watermark import attacks as a
 from watermark import image
 from watermark.detection import Detection
 from watermark.payload import PUBLIC_KEY
-from watermark.presence import presence
+from watermark.presence import MISSING, absence
 
 MARK_ID = 0x9E3779B97F4A7C15
 SMALL, SHORT, AREA = 256, 512, 1_000_000
 """Pixels each way of the small pictures, on the short side of a photo that counts, and to which larger photos are brought."""
-ABSENT = 1.0
-"""Correlation, in standard deviations, under which a cell is said to carry no mark."""
-
 Pixels = NDArray[np.uint8]
 Matrix = NDArray[np.float64]
 
@@ -166,12 +163,12 @@ def replaced(rgb: Pixels, source: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:
     return copy, where
 
 
-def shares(scores: NDArray[np.float32], where: NDArray[np.bool_]) -> tuple[float, float]:
+def shares(evidence: NDArray[np.float32], where: NDArray[np.bool_]) -> tuple[float, float]:
     """Share of cells said to carry nothing, away from the replaced square, and within it."""
-    inside = cv2.resize(where.astype(np.float32), scores.shape[::-1], interpolation=cv2.INTER_AREA)
+    inside = cv2.resize(where.astype(np.float32), evidence.shape[::-1], interpolation=cv2.INTER_AREA)
     near = cv2.dilate(inside, np.ones((5, 5)))
-    absent = scores < ABSENT
-    return float(absent[near == 0].mean()), float(absent[cv2.erode(inside, np.ones((5, 5))) > 0.99].mean())
+    absent = evidence > MISSING
+    return float(absent[near == 0].mean()), float(absent[cv2.erode(inside, np.ones((3, 3))) > 0.99].mean())
 
 
 def regions(sources: dict[str, Pixels]) -> None:
@@ -189,7 +186,7 @@ def regions(sources: dict[str, Pixels]) -> None:
         for _, edited, where in pairs:
             copy = row(edited)
             if (result := found(copy)).found:
-                measured.append(shares(presence(copy, result, PUBLIC_KEY), where))
+                measured.append(shares(absence(copy, result, PUBLIC_KEY), where))
         honest, gone = np.mean(measured, axis=0)
         print(f"| {title} | {100 * honest:.1f} % | {100 * gone:.0f} % |", flush=True)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from watermark import attacks, image
 from watermark.detection import Detection, Transform
-from watermark.presence import presence
+from watermark.presence import MISSING, absence, presence
 
 Array = NDArray[np.float64]
 
@@ -86,6 +86,25 @@ def test_a_pasted_region_stands_out(marked: NDArray[np.uint8]) -> None:
     outside = scores[:, : int(columns * 260 / 640)]
     assert inside.max() < 3
     assert np.percentile(outside, 5) > 3
+
+
+def test_what_was_put_back_unmarked_is_said_to_be_missing(picture: NDArray[np.uint8]) -> None:
+    copy = image.embed(picture, MARK_ID, key=KEY, strength=3.0)
+    copy[120:320, 300:500] = picture[120:320, 300:500]
+    copy = attacks.jpeg(copy, 80)
+    missing = absence(copy, image.detect(copy, keys=[KEY]), KEY) > MISSING
+    rows, columns = missing.shape
+    gone = np.zeros_like(missing)
+    gone[int(rows * 155 / 480) : int(rows * 285 / 480), int(columns * 335 / 640) : int(columns * 465 / 640)] = True
+    near = np.zeros_like(missing)
+    near[int(rows * 70 / 480) : int(rows * 370 / 480), int(columns * 250 / 640) : int(columns * 550 / 640)] = True
+    assert missing[gone].mean() > 0.85
+    assert missing[~near].mean() < 0.02
+
+
+def test_an_honest_copy_misses_next_to_nothing(marked: NDArray[np.uint8]) -> None:
+    copy = attacks.social(marked)
+    assert (absence(copy, image.detect(copy, keys=[KEY]), KEY) > MISSING).mean() < 0.02
 
 
 def test_unmarked_content_scores_like_chance(picture: NDArray[np.uint8], marked: NDArray[np.uint8]) -> None:
