@@ -26,6 +26,18 @@ def test_weak_frames_carry_it_together() -> None:
     assert not decide(*at_four_a_second((1.0, 40))).any()
 
 
+def test_what_an_encoder_carried_over_is_no_mark() -> None:
+    """A still scene replaced by itself without the mark: blocks that do not move are copied across the cut."""
+    leaking = [(7.3, 1), (5.0, 1), (4.7, 3), (1.6, 1), (1.0, 1), (-0.7, 1)]
+    marked = decide(*at_four_a_second((75.0, 12), *leaking, (60.0, 12)))
+    assert np.flatnonzero(~marked).tolist() == list(range(13, 20))
+    assert 7 / 4 > SHORTEST_S
+
+
+def test_a_scene_that_carries_less_carries_it_still() -> None:
+    assert decide(*at_four_a_second((40.0, 40), (6.0, 12), (20.0, 20))).all()
+
+
 def test_a_frame_far_from_all_others_needs_to_be_strong() -> None:
     places = np.arange(10.0)
     assert not decide(places, np.full(10, STRONG - 0.1)).any()

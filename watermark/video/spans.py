@@ -26,6 +26,9 @@ WINDOW_S = 0.75
 """Frames this near, before and after, count together where they are weak alone; strong ones do not speak for their neighbours."""
 JOINT = 4.5
 """Standard deviations of their sum from which they carry it."""
+FAINT = 0.1
+"""Share of what strong frames usually have below which a frame has only what an encoder carried over from its neighbours, where
+nothing moves."""
 SHORTEST_S = 1.5
 """A shorter gap is none: a fade, a black frame, a few frames that the encoder spoiled."""
 
@@ -59,10 +62,13 @@ def decide(places: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[
         places: Seconds, rising.
         scores: Of each frame, in standard deviations of chance.
     """
-    strong = scores >= STRONG
+    alone = scores[scores >= STRONG]
+    least = FAINT * float(np.median(alone)) if len(alone) else 0.0
+    strong = scores >= max(STRONG, least)
     near = (np.abs(places[:, None] - places) <= WINDOW_S) & ~strong
-    joint = (near @ scores) / np.sqrt(np.maximum(near.sum(1), 1))
-    return np.asarray(strong | (joint >= JOINT))
+    count = np.maximum(near.sum(1), 1)
+    total = near @ scores
+    return np.asarray(strong | ((total / np.sqrt(count) >= JOINT) & (total / count >= least)))
 
 
 class _Score:
