@@ -48,12 +48,13 @@ def transfer(picture: Picture, before: Rgb8, after: Rgb8) -> Pixels:
     """
     if before.shape != after.shape or before.shape[:2] != (picture.height, picture.width):
         raise ValueError("the change must have the size of the upright picture")
-    delta = stored(cv2.subtract(after, before, dtype=cv2.CV_16S), picture.orientation)
     pixels = picture.pixels
+    before, after = (stored(seen, picture.orientation) for seen in (before, after))
     out = np.empty_like(pixels)
     for top in range(0, pixels.shape[0], 256):  # in stripes: a 200-megapixel picture needs no further copies
         rows = slice(top, top + 256)
-        out[rows] = _changed(pixels[rows], delta[rows], picture.space)
+        delta = np.asarray(cv2.subtract(after[rows], before[rows], dtype=cv2.CV_16S), np.int16)
+        out[rows] = _changed(pixels[rows], delta, picture.space)
     return out
 
 
