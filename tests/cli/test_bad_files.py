@@ -225,12 +225,18 @@ def test_a_reader_that_leaves_is_no_error_message(home: Path, signed: Path) -> N
     assert complained == ""
 
 
+def _interruptible() -> None:
+    """A shell starts what runs behind it with interrupts ignored, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_is_clean(home: Path, signed: Path, photo: Path, tmp_path: Path) -> None:
     several = [tmp_path / f"{n}.jpg" for n in range(40)]
     for path in several:
         path.write_bytes(photo.read_bytes())
     target = tmp_path / "to"
-    with _subprocess(home, "sign", *several, "--to", target, stdout=subprocess.PIPE, start_new_session=True) as process:
+    own = {"start_new_session": True, "preexec_fn": _interruptible}
+    with _subprocess(home, "sign", *several, "--to", target, stdout=subprocess.PIPE, **own) as process:
         deadline = time.monotonic() + 240
         while not (target.is_dir() and any(target.glob("*.jpg"))) and time.monotonic() < deadline:
             time.sleep(0.05)
