@@ -20,6 +20,7 @@ from keys.signers.socket import SocketSigner
 from provenance.errors import ProvenanceError
 
 log = logging.getLogger("colophon.health")
+_PATIENCE_S = 4.0  # for the signing process to say that it is there: it answers in a millisecond, on a crowded machine in seconds
 _STALLED_S = 30.0  # entries wait for so long without a single checkpoint: a sequencer needs a twentieth of a second
 
 
@@ -69,7 +70,7 @@ def _signing(request: Request) -> str:
         return "ok"  # keys are opened where they are used, or elsewhere altogether
     path, _, key = signer.removeprefix("unix:").partition("?key=")
     try:
-        SocketSigner.connect(Path(path), key=key or None, timeout_s=2.0)
+        SocketSigner.connect(Path(path), key=key or None, timeout_s=_PATIENCE_S)
     except KeysError:
         return "unavailable"
     return "ok"
