@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -255,24 +255,21 @@ def _binding(shown: Appraisal, evidence: Evidence, *, recovered: bool) -> Bindin
 
 
 def _mark_facts(evidence: Evidence) -> MarkFacts:
-    read, found = evidence.mark, evidence.candidate
-    if read.binding is None:
-        if found is None:
-            return MarkFacts(found=False)
-        return MarkFacts(False, fit=found.fit, covered=_share(found.coverage), shown=_share(found.kept), transform=found.pose)
-    return MarkFacts(
-        found=True,
-        alg=read.binding.alg,
-        value=read.binding.value,
-        p_false=read.p_false,
-        bit_errors=read.bit_errors,
-        fit=found.fit if found else None,
-        covered=_share(found.coverage) if found else None,
-        shown=_share(found.kept) if found else None,
-        transform=found.pose if found else None,
-        spans=read.spans,
-        speed=read.speed,
-    )
+    read, facts = evidence.mark, MarkFacts(found=False)
+    if read.binding is not None:
+        facts = MarkFacts(
+            found=True,
+            alg=read.binding.alg,
+            value=read.binding.value,
+            p_false=read.p_false,
+            bit_errors=read.bit_errors,
+            spans=read.spans,
+            speed=read.speed,
+        )
+    copy = evidence.candidate
+    if copy is None:
+        return facts
+    return replace(facts, fit=copy.fit, covered=_share(copy.coverage), shown=_share(copy.kept), transform=copy.pose)
 
 
 def _share(share: float | None) -> float | None:

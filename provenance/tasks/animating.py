@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from provenance.errors import UnmarkableError
-from provenance.tasks.rim import Rgb, load, media_errors, writing
+from provenance.tasks.rim import Rgb, media_errors, writing
 from watermark import media
 from watermark.media import moving
 
@@ -22,8 +22,8 @@ Embed = Callable[[Rgb, float | None], Rgb]
 Reads = Callable[[Rgb], bool]
 
 
-def mark_frames(source: str, found: moving.Moving, destination: str, embed: Embed, reads: Reads, redact: frozenset[str]) -> Rgb:
-    """Write an animation again with a mark in every frame, and return the frame that stands for it.
+def mark_frames(source: str, found: moving.Moving, destination: str, embed: Embed, reads: Reads, redact: frozenset[str]) -> None:
+    """Write an animation again with a mark in every frame.
 
     Args:
         source: Where it came from.
@@ -42,20 +42,18 @@ def mark_frames(source: str, found: moving.Moving, destination: str, embed: Embe
     for more in _STRONGER:
         _write(source, found, lambda seen, s=usual * more: embed(seen, s), destination, redact, more)  # type: ignore[misc]
         if _holds(destination, reads):
-            return load(destination)
+            return
     raise UnmarkableError(source, "its frames are too small, or of too few colours, to hold a mark that can be read back")
 
 
-def rewrite(source: str, found: moving.Moving, destination: str, redact: frozenset[str]) -> Rgb:
-    """Write an animation again as it is, without what is redacted, and return the frame that stands for it."""
+def rewrite(source: str, found: moving.Moving, destination: str, redact: frozenset[str]) -> None:
+    """Write an animation again as it is, without what is redacted."""
     _write(source, found, lambda seen: seen, destination, redact, 1.0)
-    return load(destination)
 
 
 def references(found: moving.Moving) -> bytes:
     """What is kept of an animation to compare copies with, that may show any of its frames: evenly spread ones, small."""
-    wanted = {round(place) for place in np.linspace(0, len(found.parts) - 1, KEPT)}
-    return media.reference_frames([seen for number, (_, _, seen) in enumerate(moving.shown(found)) if number in wanted])
+    return media.reference_frames(list(moving.some(found, KEPT)))
 
 
 def _write(
@@ -76,7 +74,5 @@ def _holds(destination: str, reads: Reads) -> bool:
     with media_errors(destination):
         made = media.animation(Path(destination))
         assert made is not None
-        wanted = {round(place) for place in np.linspace(0, len(made.parts) - 1, _CHECKED)}
-        frames = [seen for number, (_, _, seen) in enumerate(moving.shown(made)) if number in wanted]
-        frames = [seen for seen in frames if seen.std() >= moving.TELLING] or [moving.poster(made)]
+        frames = [seen for seen in moving.some(made, _CHECKED) if seen.std() >= moving.TELLING] or [moving.poster(made)]
     return all(reads(seen) for seen in frames)

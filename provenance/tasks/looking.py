@@ -46,10 +46,7 @@ def kind(path: str) -> str | None:
         InputError: it cannot be read, or is empty.
     """
     with reading(path) as stream:
-        head = stream.read(media.HEAD_BYTES)
-    if not head:
-        raise InputError(path, "is empty")
-    return media.sniff(head, Path(path).name)
+        return _kind(stream, path)
 
 
 def kind_of_whole(path: str) -> str | None:
@@ -59,9 +56,8 @@ def kind_of_whole(path: str) -> str | None:
         InputError: it cannot be read, or is empty.
         DamagedMediaError: it ends before its own lengths do.
     """
-    found = kind(path)
     with reading(path) as stream:
-        lost = media.missing(stream)
+        found, lost = _kind(stream, path), media.missing(stream)
     if lost:
         raise DamagedMediaError(path, f"is cut off: {lost:,} bytes that it should have are missing")
     return found
@@ -129,6 +125,13 @@ def dimensions(path: str) -> tuple[int | None, int | None, int | None]:
         return found.width, found.height, found.duration_ms
     except (MediaDecodeError, UnsupportedError):
         return None, None, None
+
+
+def _kind(stream: BinaryIO, path: str) -> str | None:
+    head = stream.read(media.HEAD_BYTES)
+    if not head:
+        raise InputError(path, "is empty")
+    return media.sniff(head, Path(path).name)
 
 
 def _unsigned(jpeg: BinaryIO) -> bool:

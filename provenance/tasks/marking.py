@@ -15,7 +15,7 @@ from provenance.errors import UnmarkableError
 from provenance.tasks.animating import mark_frames, references, rewrite
 from provenance.tasks.rim import PICTURE_SIDE, Clock, Rgb, load, media_errors, writing
 from watermark import engines, holding, imwatermark, media
-from watermark.media.moving import Moving
+from watermark.media import moving
 
 _THUMBNAIL_SIDE = 256
 # How much finer than the source a copy may be encoded so that its mark can be read; the first that does is taken.
@@ -65,9 +65,9 @@ def prepare(job: MarkJob) -> Prepared:
     """
     clock = Clock()
     with media_errors(job.source):
-        moving = media.animation(Path(job.source))
-        if moving is not None:
-            return _prepare_moving(moving, job, clock)
+        found = media.animation(Path(job.source))
+        if found is not None:
+            return _prepare_moving(found, job, clock)
         picture = media.decode(Path(job.source))
     before = media.rgb8(picture)
     clock.lap("decode")
@@ -84,11 +84,11 @@ def prepare(job: MarkJob) -> Prepared:
     return replace(prepared, steps_ms=clock.laps, notes=_weaknesses(after, job))
 
 
-def _prepare_moving(moving: Moving, job: MarkJob, clock: Clock) -> Prepared:
+def _prepare_moving(found: moving.Moving, job: MarkJob, clock: Clock) -> Prepared:
     """The same for an animation, whose poster stands for it."""
     mark_id = job.mark_id
     if mark_id is None:
-        after = rewrite(job.source, moving, job.destination, job.redact)
+        rewrite(job.source, found, job.destination, job.redact)
     else:
         engine = _engine(job.alg)
 
@@ -97,19 +97,24 @@ def _prepare_moving(moving: Moving, job: MarkJob, clock: Clock) -> Prepared:
             wanted = strength if ours else job.strength
             return np.asarray(engine.embed(picture, mark_id, key=job.key, strength=wanted), np.uint8)
 
-        after = mark_frames(job.source, moving, job.destination, embed, lambda rgb: _surely_read(rgb, job, mark_id), job.redact)
+        mark_frames(job.source, found, job.destination, embed, lambda rgb: _surely_read(rgb, job, mark_id), job.redact)
     clock.lap("mark")
-    prepared = view(job.destination)
+    with media_errors(job.destination):
+        made = media.animation(Path(job.destination))
+        assert made is not None
+        poster = moving.poster(made)
+        prepared = _moving_copies(made, poster)
     clock.lap("reference")
-    return replace(prepared, steps_ms=clock.laps, notes=_weaknesses(after, job))
+    return replace(prepared, steps_ms=clock.laps, notes=_weaknesses(poster, job))
 
 
 def view(path: str) -> Prepared:
     """The small copies of a picture that is signed as it is; of one that moves, frames to compare with."""
-    prepared = _copies(load(path))
     with media_errors(path):
-        moving = media.animation(Path(path))
-        return prepared if moving is None or len(moving.parts) == 1 else replace(prepared, reference=references(moving))
+        found = media.animation(Path(path))
+        if found is not None:
+            return _moving_copies(found, moving.poster(found))
+    return _copies(load(path))
 
 
 def _engine(alg: str) -> engines.Engine:
@@ -143,6 +148,12 @@ def _encode_readably(picture: media.Picture, pixels: Any, job: MarkJob, mark_id:
 def _surely_read(rgb: Rgb, job: MarkJob, mark_id: int) -> bool:
     read = _engine(job.alg).detect(rgb, keys=(job.key,))
     return read.mark_id == mark_id and (read.p_false <= _SURE or job.alg != engines.default("image").alg)
+
+
+def _moving_copies(found: moving.Moving, poster: Rgb) -> Prepared:
+    """Those of its poster; and of one that does move, frames to compare with."""
+    prepared = _copies(poster)
+    return prepared if len(found.parts) == 1 else replace(prepared, reference=references(found))
 
 
 def _copies(rgb: Rgb) -> Prepared:

@@ -9,7 +9,7 @@ from pathlib import Path
 from watermark.errors import MediaDecodeError, UnsupportedError
 from watermark.media import avif, colour, files, heif, jpeg, moving, png, stills, tiff, webp
 from watermark.media.picture import MARKABLE, MAX_PIXELS, REDACTIONS, Picture, Pixels, Rgb8
-from watermark.media.sniff import sniff
+from watermark.media.sniff import HEAD_BYTES, sniff
 
 _READERS: dict[str, Callable[[bytes, int], Picture]] = {
     "image/jpeg": jpeg.read,
@@ -31,6 +31,7 @@ _WRITERS: dict[str, Callable[[Picture, Pixels, frozenset[str], float], bytes]] =
     "image/heif": heif.write,
     "image/tiff": tiff.write,
 }
+_STILLS = _READERS.keys() - moving.CONTAINERS
 assert _WRITERS.keys() | {"image/gif"} == MARKABLE  # every GIF is an animation
 
 
@@ -60,6 +61,8 @@ def animation(path: Path) -> moving.Moving | None:
         UnsupportedError: Of a type or a kind that is not decoded here.
         OSError: It is not there, or may not be read.
     """
+    if path.is_file() and _head_type(path) in _STILLS:
+        return None
     data, media_type = _content(path)
     with _worded(path):
         return moving.read(data, media_type)
@@ -94,12 +97,17 @@ def change_animation(
 
 def _content(path: Path) -> tuple[bytes, str]:
     data = files.read_file(path)
-    media_type = sniff(data[:4096], path.name)
+    media_type = sniff(data[:HEAD_BYTES], path.name)
     if media_type is None:
         raise MediaDecodeError(str(path), "is no media file of a known type")
     if media_type not in _READERS:
         raise UnsupportedError(str(path), f"the pixels of {media_type} are not decoded")
     return data, media_type
+
+
+def _head_type(path: Path) -> str | None:
+    with path.open("rb") as file:
+        return sniff(file.read(HEAD_BYTES), path.name)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from watermark.media.lossy import matching_quality
 from watermark.media.picture import LossySource, Picture, Pixels
 
 _METHOD = 4
+LOSSLESS = {"lossless": True, "quality": 80, "exact": True}
 
 
 def read(data: bytes, max_pixels: int) -> Picture:
@@ -45,10 +46,10 @@ def write(picture: Picture, pixels: Pixels, redact: frozenset[str], fineness: fl
     """Encode pixels as a WebP of the same kind."""
     source, places = picture.source, "gps" in redact
     assert isinstance(source, LossySource)
-    options: dict[str, Any] = {"lossless": True, "quality": 80, "exact": True}
+    options: dict[str, Any] = LOSSLESS
     if not source.lossless:
         options = {"quality": matching_quality(_size, picture.pixels, source.coded_bytes * fineness, range(10, 101))}
-    return _encoded(
+    return encoded(
         pixels,
         **options,
         icc_profile=picture.icc,
@@ -58,10 +59,11 @@ def write(picture: Picture, pixels: Pixels, redact: frozenset[str], fineness: fl
 
 
 def _size(pixels: NDArray[Any], quality: int) -> int:
-    return len(_encoded(pixels, quality=quality))
+    return len(encoded(pixels, quality=quality))
 
 
-def _encoded(pixels: NDArray[Any], **options: object) -> bytes:
+def encoded(pixels: NDArray[Any], **options: object) -> bytes:
+    """Pixels as a WebP of one frame, with Pillow's options."""
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "WEBP", method=_METHOD, **options)
     return out.getvalue()

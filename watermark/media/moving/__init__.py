@@ -5,8 +5,8 @@ that stays, goes, or gives way to what was there before. What is changed is what
 share of the change, so that times, loops, rectangles and disposal stay as they were.
 """
 
-from watermark.media.moving.canvas import TELLING, changed, poster, shown
-from watermark.media.moving.door import PIXELS_MOST, read
+from watermark.media.moving.canvas import TELLING, changed, poster, shown, some
+from watermark.media.moving.door import CONTAINERS, PIXELS_MOST, read
 from watermark.media.moving.parts import Moving, Part
 
-__all__ = ["PIXELS_MOST", "TELLING", "Moving", "Part", "changed", "poster", "read", "shown"]
+__all__ = ["CONTAINERS", "PIXELS_MOST", "TELLING", "Moving", "Part", "changed", "poster", "read", "shown", "some"]

@@ -57,14 +57,19 @@ def changed(moving: Moving, change: Callable[[Rgb8], Rgb8]) -> Iterator[Rgba]:
 
 def poster(moving: Moving) -> Rgb8:
     """Return the frame that stands for an animation: the first of a few that shows something, else the first of all."""
-    wanted = {round(place) for place in np.linspace(0, len(moving.parts) - 1, LOOKED_AT)}
     first = None
-    for number, (_, _, seen) in enumerate(shown(moving)):
-        if number in wanted and float(seen[::4, ::4].std()) >= TELLING:
+    for seen in some(moving, LOOKED_AT):
+        if float(seen[::4, ::4].std()) >= TELLING:
             return seen
         first = seen if first is None else first
     assert first is not None
     return first
+
+
+def some(moving: Moving, most: int) -> Iterator[Rgb8]:
+    """Yield what is seen of so many frames at most, evenly spread from the first to the last."""
+    wanted = {round(place) for place in np.linspace(0, len(moving.parts) - 1, most)}
+    return (seen for number, (_, _, seen) in enumerate(shown(moving)) if number in wanted)
 
 
 def _areas(part: Part, moving: Moving) -> tuple[tuple[slice, slice], tuple[slice, slice]]:

@@ -18,6 +18,8 @@ _READERS: dict[str, Callable[[bytes], Moving | None]] = {
     "image/png": read_png,
     "image/webp": read_webp,
 }
+CONTAINERS = frozenset(_READERS)
+"""Types of file that can move."""
 
 
 def read(data: bytes, media_type: str, *, pixels_most: int = PIXELS_MOST) -> Moving | None:

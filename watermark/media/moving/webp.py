@@ -5,22 +5,19 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from watermark.media.exif import bare, carried
 from watermark.media.lossy import matching_quality
 from watermark.media.moving.parts import After, Moving, Part, Rgba
-from watermark.media.webp import chunks_of, sub_chunks
+from watermark.media.webp import LOSSLESS, chunks_of, encoded, sub_chunks
 from watermark.media.xmp import pruned
 
 _ALPHA = 0x10
 _CODED = (b"ALPH", b"VP8 ", b"VP8L")
 _NOT_KEPT = (b"C2PA",)
-_METHOD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +81,11 @@ def _encoded(frames: list[_Frame], parts: Sequence[Rgba], fineness: float) -> li
         pixels = samples if (samples[..., 3] < 255).any() else np.ascontiguousarray(samples[..., :3])
         if not frame.lossless and not quality:
             size = sum(len(content) for _, content in frame.coded) * fineness
-            quality = matching_quality(lambda some, q: len(_coded(some, quality=q)), pixels, size, range(10, 101))
-        options = {"lossless": True, "quality": 80, "exact": True} if frame.lossless else {"quality": quality}
-        inner = tuple(chunk for chunk in chunks_of(_coded(pixels, **options)) if chunk[0] in _CODED)
+            quality = matching_quality(lambda some, q: len(encoded(some, quality=q)), pixels, size, range(10, 101))
+        options = LOSSLESS if frame.lossless else {"quality": quality}
+        inner = tuple(chunk for chunk in chunks_of(encoded(pixels, **options)) if chunk[0] in _CODED)
         made.append(_Frame(frame.head, inner))
     return made
-
-
-def _coded(pixels: NDArray[Any], **options: object) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "WEBP", method=_METHOD, **options)
-    return out.getvalue()
 
 
 def _written(chunks: list[tuple[bytes, bytes]], frames: list[_Frame], places: bool) -> bytes:
