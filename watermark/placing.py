@@ -51,7 +51,10 @@ def follow_pilots(white: Real, layout: Lattice, plane: Matrix) -> Matrix:
 
 
 def settle(white: Real, layout: Lattice, plane: Matrix, reading: Reading) -> Matrix:
-    """Return the pose near one that was read under which the known carriers agree best; as `follow_pilots`."""
+    """Return the pose near one that was read under which the known carriers agree best; as `follow_pilots`.
+
+    Where another mark of the same key covers much of the copy the fit can lead away: of all poses on the way the best counts.
+    """
     symbols = layout.symbols(code.encode(payload.pack(reading.mark_id)))
 
     def phases(tiles: Tiles) -> Complex:
@@ -60,16 +63,21 @@ def settle(white: Real, layout: Lattice, plane: Matrix, reading: Reading) -> Mat
         turns = layout.tile_phase[np.ix_((row - reading.shift[0]) % TILES, (column - reading.shift[1]) % TILES)]
         return np.asarray(turns * symbols, np.complex64)
 
+    best, most = plane, 0.0
     for count in CARRIER_ROUNDS:
         tiles = despread(white, layout.carriers, plane)
         places = _centres(tiles)
         middle = places.mean(0)
         agreed = _agreed(tiles, phases(tiles))
+        score = float(agreed.real.sum())
+        if score > most:
+            best, most = plane, score
         parameters = _fit(agreed[:, :count], layout.carriers[:count], (places - middle) / SPAN)
         plane = np.asarray(plane @ _moved(parameters, middle), np.float64)
         if count == CARRIERS and np.abs(parameters).max() < CLOSE:
+            best = plane
             break
-    return np.asarray(plane / plane[2, 2], np.float64)
+    return np.asarray(best / best[2, 2], np.float64)
 
 
 def _agreed(tiles: Tiles, phases: Complex) -> Complex:

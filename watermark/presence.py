@@ -67,10 +67,11 @@ def _maps(pixels: NDArray[np.uint8], detection: Detection, key: bytes) -> tuple[
     height, width = luma.shape
     factor = max(1.0, math.sqrt(luma.size / WORK_AREA))
     wide, tall = max(1, round(width / factor)), max(1, round(height / factor))
-    plane = np.diag([wide / width, tall / height, 1.0]) @ _plane(detection.transform)
+    smaller = np.diag([wide / width, tall / height, 1.0])
+    plane, unit = smaller @ _plane(detection.transform), _unit(detection.transform, smaller)
     flat, first = flatten(whiten(shrink(luma, wide, tall)), plane)
     score, spread = _correlated(flat, first, detection.mark_id, key)
-    columns, rows = (max(1, round(size / _unit(plane) / CELL)) for size in (wide, tall))
+    columns, rows = (max(1, round(size / unit / CELL)) for size in (wide, tall))
     cell = np.diag([wide / columns, tall / rows, 1.0])
     # cell centres → copy → canonical samples
     to_cells = np.linalg.inv(_shift(0.5)) @ np.linalg.inv(cell) @ plane @ _shift(0.5, TILE * first[1], TILE * first[0])
@@ -103,8 +104,9 @@ def _plane(where: Transform) -> Matrix:
     return np.array([[a, b, x], [c, d, y], [0, 0, 1]])
 
 
-def _unit(plane: Matrix) -> float:
-    return math.sqrt(abs(float(np.linalg.det(plane[:2, :2]))))
+def _unit(where: Transform, smaller: Matrix) -> float:
+    """Samples to the canonical unit, in the copy's middle: seen in perspective, it is another one in each corner."""
+    return math.sqrt(abs(float(np.linalg.det(smaller[:2, :2] @ np.array(where.matrix).reshape(2, 2)))))
 
 
 def _shift(half: float, x: float = 0.0, y: float = 0.0) -> Matrix:
