@@ -105,7 +105,7 @@ class MarkFacts(Wire):
 
 
 class FoundMark(Wire):
-    """One of several marks, each read under another key."""
+    """One of several marks, each read under another key or in another part of a picture."""
 
     alg: str
     value: str
@@ -113,6 +113,9 @@ class FoundMark(Wire):
     bit_errors: int | None
     owner: Literal["own", "registered", "unregistered"]
     manifests: list[str]
+    part: tuple[Fraction, Fraction, Fraction, Fraction] | None = Field(
+        None, description="x, y, width and height of the part of the picture that it was read in, where that is not all of it."
+    )
 
 
 class Change(Wire):
@@ -200,7 +203,9 @@ class Verdict(Wire):
     credential: CredentialFacts
     history: list[HistoryStep]
     mark: MarkFacts
-    marks: list[FoundMark] = Field([], description="All marks that were read, each under another key; the first is `mark`.")
+    marks: list[FoundMark] = Field(
+        [], description="All that were read, each under another key or in another part; the first is `mark`."
+    )
     changes: list[Change]
     signals: list[str]
     reasons: list[Reason]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from provenance.credential import Credential, Remote, SoftBinding, Unreadable
 from provenance.status import Owner
-from provenance.verdict import FoundMark, SpanFacts
+from provenance.verdict import FoundMark, Part, SpanFacts
 
 _WHOSE = {
     Owner.OWN: "the credential, or one that it was made from, names it",
@@ -39,6 +39,7 @@ class OwnedMark:
 
     reading: MarkReading
     owners: tuple[str, ...] = ()
+    part: Part | None = None  # of the picture, where the mark was looked for in that alone
 
 
 Read = Credential | Unreadable | Remote | None
@@ -72,6 +73,7 @@ def facts(found: Sequence[OwnedMark], credential: Read) -> tuple[FoundMark, ...]
             bit_errors=one.reading.bit_errors,
             owner=str(owner(one.reading.binding, one.owners, credential)),
             manifests=one.owners,
+            part=one.part,
         )
         for one in found
         if one.reading.binding is not None
@@ -84,4 +86,5 @@ def say(others: Sequence[OwnedMark], credential: Read) -> Iterator[tuple[str, st
         read = one.reading.binding
         if read is not None:
             whose = _WHOSE[owner(read, one.owners, credential)]
-            yield "mark.second", f"Another invisible mark was read under another key ({read.value}): {whose}."
+            where = "under another key" if one.part is None else "in another part of the picture"
+            yield "mark.second", f"Another invisible mark was read {where} ({read.value}): {whose}."

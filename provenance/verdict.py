@@ -207,13 +207,18 @@ class MarkFacts:
     speed: float | None = None
 
 
+Part = tuple[float, float, float, float]
+"""x, y, width and height as fractions of a picture, origin top left."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoundMark:
-    """One of the marks in a file, each under another key.
+    """One of the marks in a file, each under another key or in another part of a picture.
 
     Attributes:
         owner: "own" (the credential or one that it was made from names it), "registered" (another asset's), "unregistered".
         manifests: Ids of manifests registered with it.
+        part: x, y, width and height, as fractions of the picture, of the part that it was found in; None for all of it.
     """
 
     alg: str
@@ -222,6 +227,7 @@ class FoundMark:
     bit_errors: int | None
     owner: str
     manifests: tuple[str, ...] = ()
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from provenance.sdk import STORE_TYPE, VALIDATOR, readable_types
 from provenance.sidecar import KINDS, MOST_BYTES, lying_beside
 from provenance.status import Content
 from provenance.store.registry import AssetRecord, Registry
-from provenance.verdict import AssetFacts, PoseFacts, Source, Verdict
+from provenance.verdict import AssetFacts, Part, PoseFacts, Source, Verdict
 from watermark.sound.detection import AudioDetection
 
 # Followed no further: each costs a comparison, and an asset has few doubles.
@@ -217,9 +217,28 @@ def _consult(path: Path, evidence: Evidence, facts: Facts | None, desk: Desk, pi
                 credentials.append(best.candidate.credential)
             if best.compared is not None:
                 shots = Pictures(best.compared.copy, best.compared.reference, best.compared.picture, best.compared.laid)
+                evidence = _elsewhere(path, best.compared.beside, evidence, desk)
     return replace(
         evidence, revocations=revocations(credentials, desk.registry), stamps=stamps(credentials, desk.registry)
     ), shots
+
+
+def _elsewhere(path: Path, parts: Sequence[Part], evidence: Evidence, desk: Desk) -> Evidence:
+    """Add the marks of what lies beside a registered picture, or was put over it: one key reads but the strongest of a whole."""
+    if not parts or evidence.mark.binding is None:
+        return evidence
+    try:
+        read = desk.workers.run(tasks.read_parts, str(path), parts, desk.mark_keys)
+    except BudgetError:
+        return replace(evidence, not_checked=(*evidence.not_checked, "mark (of what lies beside it)"))
+    known = {evidence.mark.binding, *(one.reading.binding for one in evidence.others)}
+    more = []
+    for part, found in read:
+        one = reading_of(found)
+        if one.binding not in known:
+            known.add(one.binding)
+            more.append(OwnedMark(one, _owners(one, desk.registry), part))
+    return replace(evidence, others=(*evidence.others, *more))
 
 
 def _best(followed: Sequence[Followed]) -> Followed | None:

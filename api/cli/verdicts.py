@@ -12,6 +12,7 @@ from provenance.verdict import (
     Change,
     CredentialFacts,
     Declared,
+    FoundMark,
     HistoryStep,
     Inputs,
     MarkFacts,
@@ -56,7 +57,7 @@ def facts(verdict: Verdict) -> Iterator[Row]:
     yield from _signer(verdict.credential)
     if verdict.mark.found:
         yield Row("mark", _mark(verdict.mark))
-    yield from (Row("also marked", f"{one.value}: {_OWNER.get(one.owner, one.owner)}") for one in verdict.marks[1:])
+    yield from (Row("also marked", _also(one)) for one in verdict.marks[1:])
     yield from (Row("generator", reason.say) for reason in verdict.reasons if reason.code == "generator.mark")
     if verdict.changes:
         yield Row("changed", places(verdict.changes), "bad")
@@ -191,6 +192,14 @@ def _time(facts_: CredentialFacts) -> str:
     if facts_.time.state == "trusted" and facts_.time.at:
         return moment(facts_.time.at)
     return _TIME.get(facts_.time.state, facts_.time.state)
+
+
+def _also(one: FoundMark) -> str:
+    whose = _OWNER.get(one.owner, one.owner)
+    if one.part is None:
+        return f"{one.value}: {whose}"
+    x, y, w, h = one.part
+    return f"{one.value}, {place(Change(x, y, w, h, score=1.0))}: {whose}"
 
 
 def _mark(facts_: MarkFacts) -> str:

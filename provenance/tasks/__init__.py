@@ -14,6 +14,7 @@ from provenance.tasks.looking import (
     probe,
     read_credential,
     read_many,
+    read_parts,
     read_pixels,
     read_registered,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "probe",
     "read_credential",
     "read_many",
+    "read_parts",
     "read_pixels",
     "read_registered",
     "sign_file",

@@ -12,7 +12,7 @@ from provenance import fit as fitting
 from provenance.errors import DamagedMediaError
 from provenance.tasks.choosing import best_of
 from provenance.tasks.rim import PICTURE_SIDE, Rgb, load
-from provenance.verdict import Change
+from provenance.verdict import Change, Part
 from watermark import media
 
 
@@ -33,6 +33,7 @@ class Compared:
     reference: bytes | None = None
     picture: bytes | None = None
     laid: bytes | None = None  # the reference as it lies in the copy
+    beside: tuple[Part, ...] = ()  # what of the copy is not the reference
 
 
 def compare(
@@ -61,6 +62,7 @@ def compare(
         measured.flipped,
         tuple(Change(c.x, c.y, c.w, c.h, c.score, str(c.kind)) for c in measured.changes),
         *shots,
+        beside=fitting.beside(measured, stored.shape, copy.shape),
     )
 
 

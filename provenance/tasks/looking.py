@@ -9,10 +9,13 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from provenance import fingerprint, sdk
 from provenance.credential import Credential, Remote, Unreadable
 from provenance.errors import DamagedMediaError, InputError
 from provenance.tasks.rim import Rgb, load, reading
+from provenance.verdict import Part
 from watermark import engines, imwatermark, media, several
 from watermark.detection import Detection
 from watermark.errors import MediaDecodeError, UnsupportedError
@@ -118,6 +121,18 @@ def read_pixels(path: str, keys: Sequence[bytes]) -> PixelFacts:
     return PixelFacts(width, height, detection, codes, generator, tuple(others))
 
 
+def read_parts(path: str, parts: Sequence[Part], keys: Sequence[bytes]) -> tuple[tuple[Part, Detection], ...]:
+    """Look for marks in parts of a still picture, each by itself.
+
+    Returns:
+        What was found, with the part that it was found in; nothing of parts without a mark.
+    Raises:
+        DamagedMediaError, UnsupportedMediaError: it cannot be decoded.
+    """
+    rgb = load(path)
+    return tuple((part, found) for part in parts for found in _in_part(rgb, part, keys) if found.found)
+
+
 def dimensions(path: str) -> tuple[int | None, int | None, int | None]:
     """Width, height and duration in ms of any medium; None where it has no such thing, or its header does not tell."""
     try:
@@ -125,6 +140,14 @@ def dimensions(path: str) -> tuple[int | None, int | None, int | None]:
         return found.width, found.height, found.duration_ms
     except (MediaDecodeError, UnsupportedError):
         return None, None, None
+
+
+def _in_part(rgb: Rgb, part: Part, keys: Sequence[bytes]) -> tuple[Detection, ...]:
+    height, width = rgb.shape[:2]
+    left, right = (round(width * edge) for edge in (part[0], part[0] + part[2]))
+    top, bottom = (round(height * edge) for edge in (part[1], part[1] + part[3]))
+    cut = np.ascontiguousarray(rgb[top:bottom, left:right])
+    return several.under_each_key(lambda some: engines.default("image").detect(cut, keys=some), keys) if cut.size else ()
 
 
 def _kind(stream: BinaryIO, path: str) -> str | None:
