@@ -3,6 +3,7 @@
 The service, whoever measures and the attackers are processes of their own; attackers step back in priority, for theirs would
 be other machines. Each kind is measured beside a quiet stretch right before it. Where this machine is a guest, its host may take
 the processors away for milliseconds: what was measured meanwhile (the kernel counts such time as stolen) is measured again.
+A bare Starlette "hello" that nobody attacks is asked by turns with the service: what it suffers, the machine does.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.bench.attackers import KINDS
 from tests.bench.feed import served
@@ -29,9 +31,10 @@ from tests.bench.feed import served
 AUTOGROUP, STAT = Path("/proc/self/autogroup"), Path("/proc/stat")
 ROOT = Path(__file__).resolve().parents[2]
 ASKED, ROUNDS, ATTACKERS = 400, 3, 4
-STRETCH, TRIES = 20, 10  # requests that count or do not, together; times as many stretches as are needed, at most
+STRETCH, TRIES = 20, 5  # requests that count or do not, together; times as many stretches as are needed, at most
 _AHEAD = 10
 _WARMING_S = 3.0  # until attackers have been read, and are at it
+Times = NDArray[np.float64]
 
 
 def table(kinds: list[str]) -> Iterator[str]:
@@ -39,30 +42,32 @@ def table(kinds: list[str]) -> Iterator[str]:
     with suppress(OSError):  # ahead of the machine's other work, which is no part of the question
         os.nice(-_AHEAD)  # what is started here inherits it
         AUTOGROUP.write_text(str(-2 * _AHEAD))  # where sessions are scheduled against each other, priorities count within one
-    yield "| feed status, one id, over a socket | quiet p50, p95 ms | under attack p50, p95 ms | p95 ÷ quiet | answered |"
-    yield "|---|---|---|---|---|"
+    head = "feed status, one id, over a socket | quiet p50, p95 ms | under attack p50, p95 ms | p95 ÷ quiet | hello's p95 ÷ quiet"
+    yield f"| {head} | answered |"
+    yield "|---|---|---|---|---|---|"
     for kind in kinds:
         rounds, answered = [], Counter[str]()
         for _ in range(ROUNDS):
             quiet, under, said = _round(kind)
             answered.update(said)
-            rounds.append([float(np.percentile(times, share)) for times in (quiet, under) for share in (50, 95)])
-        q50, q95, a50, a95 = np.median(rounds, axis=0)
-        ratio = float(np.median([one[3] / one[1] for one in rounds]))
+            rounds.append(np.percentile([quiet, under], [50, 95], axis=2))  # by share, quiet or not, service or hello
+        (q50, a50), (q95, a95) = np.median(rounds, axis=0)[:, :, 0]
+        ours, bare = np.median([one[1, 1] / one[1, 0] for one in rounds], axis=0)
         told = ", ".join(f"{count} × {word}" for word, count in sorted(answered.items()))
-        yield f"| {KINDS[kind].about} | {q50:.2f}, {q95:.2f} | {a50:.2f}, {a95:.2f} | {ratio:.2f} | {told} |"
+        row = f"{q50:.2f}, {q95:.2f} | {a50:.2f}, {a95:.2f} | {ours:.2f} | {bare:.2f} | {told}"
+        yield f"| {KINDS[kind].about} | {row} |"
 
 
-def _round(kind: str) -> tuple[list[float], list[float], list[str]]:
-    """Milliseconds of each answer when quiet and under attack; and what the attackers were told."""
+def _round(kind: str) -> tuple[Times, Times, list[str]]:
+    """Milliseconds of each answer when quiet and under attack, service and hello; and what the attackers were told."""
     path = f"/api/v1/feed/status?ids={hashlib.sha256(b'1').hexdigest()}"
-    with tempfile.TemporaryDirectory() as folder, served("feed", folder) as feed:
-        port = feed._socket.getpeername()[1]
-        _latencies(port, path, 50)
-        quiet = _latencies(port, path, ASKED)
-        with _attacked(kind, port) as answered:
+    with tempfile.TemporaryDirectory() as folder, served("feed", folder) as feed, served("hello", folder) as hello:
+        asked = ((feed.port, path), (hello.port, "/"))
+        _latencies(asked, STRETCH)
+        quiet = _latencies(asked, ASKED)
+        with _attacked(kind, feed.port) as answered:
             time.sleep(_WARMING_S)
-            under = _latencies(port, path, ASKED)
+            under = _latencies(asked, ASKED)
         return quiet, under, answered
 
 
@@ -83,16 +88,31 @@ def _attacked(kind: str, port: int) -> Iterator[list[str]]:
             answered += one.communicate()[0].split()
 
 
-def _latencies(port: int, path: str, count: int) -> list[float]:
-    """Milliseconds of that many answers, from stretches of which the host took nothing; of all there were where it always did."""
-    kept: list[float] = []
-    disturbed: list[float] = []
-    with socket.create_connection(("127.0.0.1", port)) as line, line.makefile("rb") as answers:
-        while len(kept) < count and len(disturbed) < TRIES * count:
-            before = _stolen()
-            stretch = [_latency(line, answers, path) for _ in range(STRETCH)]
-            (kept if _stolen() == before else disturbed).extend(stretch)
-    return kept if len(kept) >= count else kept + disturbed
+def _latencies(asked: Sequence[tuple[int, str]], count: int) -> Times:
+    """Milliseconds of that many answers of each, from stretches of which the host took nothing.
+
+    Where it took something too often, those count as well.
+
+    Args:
+        asked: Port and path of each server.
+        count: A multiple of `STRETCH`.
+    Returns:
+        Shape (servers, count).
+    """
+    kept: list[list[list[float]]] = [[] for _ in asked]
+    disturbed: list[list[list[float]]] = [[] for _ in asked]
+    with ExitStack() as stack:
+        lines = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for port, _ in asked]
+        readers = [stack.enter_context(line.makefile("rb")) for line in lines]
+        for _ in range(TRIES * count // STRETCH):
+            for number, (line, answers, (_, path)) in enumerate(zip(lines, readers, asked, strict=True)):
+                before = _stolen()
+                stretch = [_latency(line, answers, path) for _ in range(STRETCH)]
+                (kept if _stolen() == before else disturbed)[number].append(stretch)
+            if min(map(len, kept)) * STRETCH >= count:
+                break
+    chosen = [(good + bad)[: count // STRETCH] for good, bad in zip(kept, disturbed, strict=True)]
+    return np.array(chosen, float).reshape(len(asked), -1)
 
 
 def _latency(line: socket.socket, answers: BinaryIO, path: str) -> float:

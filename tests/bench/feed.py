@@ -77,6 +77,7 @@ class Served:
 
     def __init__(self, process: int, port: int, database: Path) -> None:
         self._process, self._database = process, database
+        self.port = port
         self._socket = socket.create_connection(("127.0.0.1", port))
 
     def cost(self, paths: Sequence[str]) -> float:
