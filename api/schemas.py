@@ -52,6 +52,12 @@ class TimeFacts(Wire):
     tsa: str | None
 
 
+FoundBy = Annotated[
+    Literal["mark", "manifest", "fingerprint"],
+    Field(description="What led to a recovered credential: the mark, the label that is left in the file, or the fingerprint."),
+]
+
+
 class CredentialFacts(Wire):
     source: Source
     manifest_id: str | None
@@ -63,6 +69,7 @@ class CredentialFacts(Wire):
     time: TimeFacts
     signer: SignerFacts | None
     codes: list[str] = Field(description="Status codes as C2PA spells them.")
+    found_by: FoundBy | None = None
 
 
 class HistoryStep(Wire):
@@ -562,6 +569,7 @@ class StatusItem(Wire):
     signals: list[str] | None = None
     disclosure: Disclosure | None = None
     part: Part | None = None
+    found_by: FoundBy | None = None
     review: ReviewNote | None = None
     at: AwareDatetime | None = Field(None, description="When this was found.")
     token: str | None = Field(None, description="A JWT that says the same for minutes; only where it was asked for.")

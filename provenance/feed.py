@@ -31,6 +31,7 @@ def public_status(verdict: Verdict) -> dict[str, Any]:
     return (
         ({"disclosure": disclosure} if disclosure else {})
         | ({"part": part} if part else {})
+        | ({"found_by": credential.found_by} if credential.found_by else {})
         | {
             "status": str(verdict.status),
             "label": _label(verdict),

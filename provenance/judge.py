@@ -229,6 +229,7 @@ def _credential_facts(shown: Appraisal | None, evidence: Evidence, *, recovered:
         time=shown.time,
         signer=shown.signer,
         codes=_codes(shown, recovered=recovered),
+        found_by=evidence.candidate.how if recovered and evidence.candidate else None,
     )
 
 

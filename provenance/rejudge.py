@@ -106,7 +106,8 @@ def _evidence(old: Touched, credential: _Read) -> Evidence | None:
     word, part = Status(document["status"]), document.get("part", {})
     bound = next((SoftBinding(b.alg, b.value) for b in record.bindings), None)
     facts = AssetFacts(old.sha256, record.media_type, record.asset_id, record.width, record.height, record.duration_ms)
-    mark = MarkReading(looked=bound is not None, binding=bound)
+    how = document.get("found_by", "mark" if bound else "manifest")
+    mark = MarkReading(looked=bound is not None, binding=bound if old.own or how == "mark" else None)
     if old.own and word in _INTACT:
         withdrawn = record.withdrawn_at is not None
         return Evidence(asset=facts, credential=_bound(credential), mark=mark, withdrawn=withdrawn)
@@ -115,7 +116,7 @@ def _evidence(old: Touched, credential: _Read) -> Evidence | None:
     candidate = Candidate(
         asset_id=record.asset_id,
         manifest_id=record.manifest_id,
-        how="mark" if bound else "manifest",
+        how=how,
         credential=credential,
         content=_COPIES[word],
         fit=None,

@@ -114,6 +114,8 @@ class TimeFacts:
 
 @dataclass(frozen=True, slots=True)
 class CredentialFacts:
+    """`found_by` says what led to a recovered one: "mark", "manifest" (the label that is left in the file) or "fingerprint"."""
+
     source: Source
     manifest_id: str | None = None
     signature: Signature | None = None
@@ -124,6 +126,7 @@ class CredentialFacts:
     time: TimeFacts = TimeFacts("absent")
     signer: SignerFacts | None = None
     codes: tuple[str, ...] = ()
+    found_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

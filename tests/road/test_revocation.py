@@ -170,6 +170,27 @@ def test_a_part_that_is_judged_anew_is_still_a_part(house: House, leaf: str, pho
     assert found["summary"].endswith("; this is a part of it (about half), and fits.")
 
 
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("fingerprint", "Its fingerprint leads to"),
+        ("mark", "Its invisible mark leads to"),
+        ("manifest", "What is left of it leads"),
+    ],
+)
+def test_what_led_to_it_is_still_told(house: House, leaf: str, photo: Path, tmp_path: Path, how: str, words: str) -> None:
+    """Another copy of one marked file may have lost its mark: what one was found by is kept with what was found."""
+    stamped = sign(SignRequest(photo, tmp_path / "s.jpg"), house.studio(), at=now())
+    copy = hashlib.sha256(how.encode()).hexdigest()
+    document = json.loads(house.registry.statuses([stamped.asset_id])[stamped.asset_id].document)
+    house.registry.set_status(stamped.asset_id, copy, {**document, "status": "recovered", "found_by": how}, at=now())
+    house.registry.revoke(leaf, reason="superseded", at=now() + timedelta(hours=1), now=now())
+    chores.rejudge(house)
+    found = json.loads(house.registry.statuses([copy])[copy].document)
+    assert (found["status"], found["found_by"]) == ("recovered", how)
+    assert words in found["summary"]
+
+
 def test_a_child_by_another_key_keeps_its_own_word(house: House, leaf: str, signed: Signed, photo: Path, tmp_path: Path) -> None:
     """An edit is its editor's signature; that its parent's signer was revoked is told in its history."""
     from keys.authority import new_signer
