@@ -18,7 +18,7 @@ from watermark.mask import luma_and_hues, visibility, whiten
 from watermark.pattern import interpolation, synthesise
 from watermark.placing import follow_pilots, settle
 from watermark.reading import Reading, read
-from watermark.strength import MOST_RAISED, USUAL, Shape, choose
+from watermark.strength import USUAL, Shape, choose, unclipped
 from watermark.sync import Alignment, PoseSearch
 from watermark.tiles import Matrix
 
@@ -362,15 +362,10 @@ def _factor(pixels: Pixels, down: Real, across: Real, wanted: float, *, clipping
     """
     rows = slice(0, None, max(1, pixels.shape[0] * pixels.shape[1] // SAMPLED))
     change = np.asarray(down[rows] @ across, np.float32)
-    plain = wanted / max(float(np.sqrt((change**2).mean())), 1e-6)
     if not clipping:
-        return np.float32(plain)
-    seen, factor = shrink(pixels[rows], *change.shape[::-1]), plain
-    change = change if seen.ndim == 2 else np.dstack([change] * 3)
-    for _ in range(4):
-        left = np.clip(seen + np.float32(factor) * change, 0, 255) - seen
-        factor = min(MOST_RAISED * plain, factor * wanted / max(float(np.sqrt((left**2).mean())), 1e-6))
-    return np.float32(factor)
+        return np.float32(wanted * math.sqrt(change.size) / max(float(cv2.norm(change)), 1e-6))
+    seen = shrink(pixels[rows], *change.shape[::-1])
+    return np.float32(unclipped(seen, change if seen.ndim == 2 else np.asarray(cv2.merge([change] * 3), np.float32), wanted))
 
 
 def _add(pixels: Pixels, down: Real, across: Real) -> Pixels:
@@ -395,7 +390,7 @@ def _changed(pixels: Pixels, change: Real) -> Pixels:
     if pixels.ndim == 3:
         if pixels.shape[2] == 4:
             change = change * (pixels[..., 3] > 0)
-        change = np.dstack([change] * 3 + [np.zeros_like(change)] * (pixels.shape[2] - 3))
+        change = np.asarray(cv2.merge([change] * 3 + [np.zeros_like(change)] * (pixels.shape[2] - 3)), np.float32)
     if pixels.dtype == np.uint16:
         return np.asarray(cv2.add(pixels, change, dtype=cv2.CV_16U), np.uint16)
     return np.asarray(cv2.add(pixels, change, dtype=cv2.CV_8U), np.uint8)

@@ -18,6 +18,8 @@ Plane = NDArray[np.float32]
 
 BLOCK = 16
 HOP = 8
+STRIP = 60_000
+"""Samples, in whole rows of blocks, that are whitened at a time: what is made of them stays in the processor's cache."""
 FINE_AREA = 70_000
 """Samples up to which blocks overlap by three quarters, not by half: 0.2 dB for cuts, which have nothing to spare."""
 FLOOR = 2.5
@@ -44,14 +46,18 @@ def visibility(luma: Plane, contrast: float = CONTRAST) -> Plane:
     Returns:
         Shape (H, W), float32, > 0.
     """
-    detail = np.abs(luma - cv2.GaussianBlur(luma, (0, 0), 2.5))
-    activity = cv2.pow(cv2.GaussianBlur(cv2.pow(detail, 0.6), (0, 0), 3.5), 1 / 0.6)
-    amount = cv2.pow(activity + 1.0, contrast)
-    tone = (cv2.GaussianBlur(luma, (0, 0), 4.0) - 127.0) / 128.0
-    amount *= 1.0 + 0.35 * tone * tone
+    detail = cv2.absdiff(luma, cv2.GaussianBlur(luma, (0, 0), 2.5))
+    cv2.pow(detail, 0.6, dst=detail)
+    # what is smoothed widely needs no more than half the samples each way
+    size = -(-luma.shape[1] // 2), -(-luma.shape[0] // 2)
+    coarse, dim = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (detail, luma))
+    activity = cv2.pow(cv2.GaussianBlur(coarse, (0, 0), 1.75), 1 / 0.6)
+    amount: Plane = np.asarray(cv2.pow(activity + 1.0, contrast), np.float32)
+    tone: Plane = np.asarray((cv2.GaussianBlur(dim, (0, 0), 2.0) - 127.0) / 128.0, np.float32)
+    amount *= np.float32(1.0) + np.float32(0.35) * tone * tone
     mean = float(amount.mean())
-    relative: Plane = np.minimum(amount, np.float32(3.5 * mean)) / np.float32(mean)
-    return relative
+    relative = np.minimum(amount, np.float32(3.5 * mean)) / np.float32(mean)
+    return np.asarray(cv2.resize(relative, luma.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def whiten(picture: Plane) -> Plane:
@@ -70,14 +76,18 @@ def whiten(picture: Plane) -> Plane:
     sides = frame, tall - frame - height, frame, wide - frame - width
     planes = [_framed(plane, *sides) for plane in luma_and_hues(picture)]
     amount: Plane = np.asarray(cv2.blur(visibility(planes[0]), (BLOCK, BLOCK)), np.float32)
-    padded = np.stack([plane - cv2.blur(plane, (2 * BLOCK, 2 * BLOCK)) for plane in planes])
-    out = np.zeros_like(padded[0])
+    padded = np.empty((len(planes), tall, wide), np.float32)
+    for plane, level in zip(planes, padded, strict=True):
+        cv2.subtract(plane, cv2.blur(plane, (2 * BLOCK, 2 * BLOCK)), dst=level)
+    out, rows = np.zeros((tall, wide), np.float32), BLOCK * max(1, STRIP // (BLOCK * wide))
     for top in range(0, BLOCK, hop):
-        for left in range(0, BLOCK, hop):
-            area = np.s_[top : top + tall - BLOCK * (top > 0), left : left + wide - BLOCK * (left > 0)]
-            weight = amount[area][BLOCK // 2 :: BLOCK, BLOCK // 2 :: BLOCK]
-            out[area] += _whiten_blocks(padded[:, *area], weight)
-    return np.asarray(out[frame : frame + height, frame : frame + width], np.float32)
+        last = top + tall - BLOCK * (top > 0)
+        for strip in range(top, last, rows):
+            for left in range(0, BLOCK, hop):
+                area = np.s_[strip : min(last, strip + rows), left : left + wide - BLOCK * (left > 0)]
+                weight = amount[area][BLOCK // 2 :: BLOCK, BLOCK // 2 :: BLOCK]
+                out[area] += _whiten_blocks(padded[:, *area], weight)
+    return out[frame : frame + height, frame : frame + width]
 
 
 def _framed(plane: Plane, top: int, bottom: int, left: int, right: int) -> Plane:
@@ -88,11 +98,11 @@ def luma_and_hues(picture: Plane) -> list[Plane]:
     """Luma and the differences red − green and blue − green, each (H, W); luma alone where there is no colour."""
     if picture.ndim == 2:
         return [picture]
-    planes = [np.asarray(plane, np.float32) for plane in cv2.split(cv2.transform(picture, _OPPONENT))]
+    planes = [np.asarray(cv2.transform(picture, weights), np.float32) for weights in _OPPONENT]
     return planes if max(float(cv2.norm(plane, cv2.NORM_INF)) for plane in planes[1:]) > 1 else planes[:1]
 
 
-_OPPONENT = np.array([[0.299, 0.587, 0.114], [1, -1, 0], [0, -1, 1]], np.float32)
+_OPPONENT = np.array([[[0.299, 0.587, 0.114]], [[1, -1, 0]], [[0, -1, 1]]], np.float32)
 
 
 def _dct_matrix() -> Plane:
@@ -110,78 +120,80 @@ def _neighbours() -> Plane:
 
 _WINDOW = np.sin(np.pi * (np.arange(BLOCK) + 0.5) / BLOCK).astype(np.float32)
 _ANALYSE = (_dct_matrix() * _WINDOW).astype(np.float32)
+_SYNTHESE = np.ascontiguousarray(_ANALYSE.T)
 _NEAR = _neighbours()
+_NEAR_ACROSS = np.ascontiguousarray(_NEAR.T)
 
 
 def _whiten_blocks(planes: Plane, weight: Plane) -> Plane:
     """Whiten non-overlapping 16 × 16 blocks; `weight` has one value a block. Windowed on the way in and on the way out."""
     count, tall, wide = planes.shape
-    rows, columns = tall // BLOCK, wide // BLOCK
-    spectra = _separable(planes.reshape(-1, wide), _ANALYSE, count * rows, columns).reshape(planes.shape)
+    spectra = _separable(planes, _ANALYSE, _SYNTHESE).reshape(count, tall // BLOCK, BLOCK, wide)
     spectrum = spectra[0]
     power = _power(spectrum)
     if count > 1:
-        spectrum = _without_hues(spectrum, spectra[1:], power)
+        _take_out_hues(spectrum, spectra[1], spectra[2], power)
         power = _power(spectrum)
     root = np.sqrt(power)
     # gain = weight / power, less where a coefficient stands out of its neighbourhood
-    np.maximum(root, np.abs(spectrum) / OUTLIER, out=power)
-    spectrum /= root * power
-    blocks = spectrum.reshape(rows, BLOCK, columns, BLOCK)
-    blocks *= weight[:, None, :, None]
-    return _separable(spectrum, np.ascontiguousarray(_ANALYSE.T), rows, columns)
+    size = np.abs(spectrum)
+    size *= np.float32(1 / OUTLIER)
+    np.maximum(root, size, out=power)
+    power *= root
+    spectrum /= power
+    spectrum *= np.repeat(weight, BLOCK, axis=1)[:, None]
+    return _separable(spectrum, _SYNTHESE, _ANALYSE).reshape(tall, wide)
 
 
 def _power(spectrum: Plane) -> Plane:
     """Mean power about each coefficient of its block."""
-    tall, wide = spectrum.shape
-    power = _separable(spectrum * spectrum, _NEAR, tall // BLOCK, wide // BLOCK)
-    power += FLOOR
-    return power
+    power = _separable(spectrum * spectrum, _NEAR, _NEAR_ACROSS)
+    power += np.float32(FLOOR)
+    return power.reshape(spectrum.shape)
 
 
-def _without_hues(spectrum: Plane, hues: Plane, power: Plane) -> Plane:
+def _take_out_hues(spectrum: Plane, one: Plane, two: Plane, power: Plane) -> None:
     """Take out of luma's blocks what two differences of channels foretell, by least squares on whitened coefficients.
 
     Args:
-        spectrum: Shape (tall, wide), luma's blocks.
-        hues: Shape (2, tall, wide).
-        power: Shape (tall, wide), luma's mean power about each coefficient.
+        spectrum: Shape (rows, 16, 16 columns), luma's blocks; changed in place.
+        one, two: The same of the differences.
+        power: The same of luma's mean power about each coefficient.
     """
-    one, two = hues
     first, second = one / power, two / power
     pairs = ((first, spectrum), (second, spectrum), (first, one), (first, two), (second, two))
     a, b, aa, ab, bb = (_zones(left * right) for left, right in pairs)
     aa, bb = aa + DOUBT, bb + DOUBT
     scale: Plane = np.asarray(1 / (aa * bb - ab * ab), np.float32)
-    foretold: Plane = np.asarray(cv2.multiply(_spread((bb * a - ab * b) * scale), one), np.float32)
-    cv2.accumulateProduct(_spread((aa * b - ab * a) * scale), two, foretold)
-    return np.asarray(cv2.subtract(spectrum, foretold), np.float32)
+    weights = _lines((bb * a - ab * b) * scale), _lines((aa * b - ab * a) * scale)
+    for rows, of_one, of_two in zip(_ROWS, *weights, strict=True):
+        spectrum[:, rows] -= of_one * one[:, rows]
+        spectrum[:, rows] -= of_two * two[:, rows]
 
 
 def _zones(products: Plane) -> Plane:
-    """Sum each block's low and high frequencies: shape (rows, 2, columns, 2), of which only the equal pairs are used."""
-    rows, columns = products.shape[0] // BLOCK, products.shape[1] // BLOCK
-    across = (products.reshape(-1, BLOCK) @ _LOW_AND_ALL).reshape(rows, BLOCK, 2 * columns)
-    sums = np.matmul(_LOW_AND_ALL.T, across).reshape(rows, 2, columns, 2)
+    """Sum each block's low and high frequencies: shape (rows, 16, 16 columns) → (2, rows, columns)."""
+    rows, _, wide = products.shape
+    down = np.matmul(_LOW_AND_ALL.T, products)
+    sums = (down.reshape(-1, BLOCK) @ _LOW_AND_ALL).reshape(rows, 2, wide // BLOCK, 2)
     low = sums[:, 0, :, 0]
     return np.asarray(np.stack([low, sums[:, 1, :, 1] - low]), np.float32)
 
 
-def _spread(zones: Plane) -> Plane:
-    """Give each coefficient its zone's value: shape (2, rows, columns) → (16 rows, 16 columns)."""
-    low, high = (cv2.resize(zone, None, fx=BLOCK, fy=BLOCK, interpolation=cv2.INTER_NEAREST) for zone in zones)
-    cv2.copyTo(low, np.tile(_LOW, zones.shape[1:]), high)
-    return np.asarray(high, np.float32)
+def _lines(zones: Plane) -> tuple[Plane, Plane]:
+    """Give the coefficients their zones' values: for the rows of low frequency, and for the others; (rows, 1, 16 columns)."""
+    low, high = np.repeat(zones, BLOCK, axis=2)[:, :, None]
+    inside = np.tile(_LOW_AND_ALL[:, 0] > 0, zones.shape[2])
+    return np.where(inside, low, high), high
 
 
+_ROWS = np.s_[:ZONE], np.s_[ZONE:]
 _LOW_AND_ALL = np.ones((BLOCK, 2), np.float32)
 _LOW_AND_ALL[ZONE:, 0] = 0
-_LOW = np.outer(_LOW_AND_ALL[:, 0], _LOW_AND_ALL[:, 0]).astype(np.uint8)
 
 
-def _separable(plane: Plane, matrix: Plane, rows: int, columns: int) -> Plane:
-    """Apply a 16 × 16 matrix along both axes of every block."""
-    across = plane.reshape(-1, BLOCK) @ matrix.T
-    down = np.matmul(matrix, across.reshape(rows, BLOCK, columns * BLOCK))
-    return np.ascontiguousarray(down).reshape(plane.shape)
+def _separable(planes: Plane, down: Plane, across: Plane) -> Plane:
+    """Apply 16 × 16 matrices to every block of planes, to its columns from the left and to its rows from the right."""
+    wide = planes.shape[-1]
+    rows = planes.reshape(-1, BLOCK) @ across
+    return np.asarray(np.matmul(down, rows.reshape(-1, BLOCK, wide)), np.float32)
