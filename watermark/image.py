@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -62,6 +62,7 @@ SAMPLED = 250_000
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Bands = tuple[tuple[float, float], ...]
+Poses = Callable[["Views", Lattice], Iterator[tuple["View", Matrix, int]]]
 
 
 def embed(pixels: Pixels, mark_id: int, *, key: bytes, strength: float | None = None) -> Pixels:
@@ -126,16 +127,17 @@ def detect(pixels: NDArray[np.uint8], *, keys: Sequence[bytes]) -> Detection:
     return search(Views([pixels]), keys)
 
 
-def search(views: Views, keys: Sequence[bytes], *, searches: int = 1) -> Detection:
+def search(views: Views, keys: Sequence[bytes], *, searches: int = 1, poses: Poses | None = None) -> Detection:
     """Look for a mark in a copy that is laid out for the search, as `detect`.
 
     Args:
         views: The copy.
         keys: Tried in order; the first that reads wins.
         searches: How many searches may be made of what is one carrier to the caller; all count in the bound on chance.
+        poses: Where to look, and how many tile offsets are worth decoding there; None for what is usual.
     """
     allowed = [P_FALSE / (tries * max(1, len(keys) * searches)) for tries in _TRIES]
-    found = _search(views, keys, [math.log(chance) for chance in allowed])
+    found = _search(views, keys, [math.log(chance) for chance in allowed], poses or _poses)
     if found is None:
         return Detection(ALGORITHM, None, 1.0, None, None, None)
     index, number, view, reading, plane = found
@@ -148,7 +150,7 @@ _TRIES = (2 * FIRST * LIKELY,) * FIRST + (2 * (READINGS - FIRST) * LIKELY,) * (R
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _View:
+class View:
     """A copy at one size, made ready for the search, whatever the key.
 
     Attributes:
@@ -162,20 +164,22 @@ class _View:
     poses: PoseSearch
 
 
-def _search(views: Views, keys: Sequence[bytes], limits: list[float]) -> tuple[int, int, _View, Reading, Matrix] | None:
+def _search(
+    views: Views, keys: Sequence[bytes], limits: list[float], poses: Poses
+) -> tuple[int, int, View, Reading, Matrix] | None:
     """Try poses, the likely ones first, until one reads under one of the keys: key, number of the reading, and what it gave."""
     for index, key in enumerate(keys):
         layout = lattice(key)
-        for number, (limit, (view, plane, offsets)) in enumerate(zip(limits, _distinct(_poses(views, layout)), strict=False)):
+        for number, (limit, (view, plane, offsets)) in enumerate(zip(limits, _distinct(poses(views, layout)), strict=False)):
             reading = read(view.white, layout, plane, limit, most=offsets)
             if reading:
                 return index, number, view, reading, settle(view.white, layout, plane, reading)
     return None
 
 
-def _distinct(poses: Iterator[tuple[_View, Matrix, int]]) -> Iterator[tuple[_View, Matrix, int]]:
+def _distinct(poses: Iterator[tuple[View, Matrix, int]]) -> Iterator[tuple[View, Matrix, int]]:
     """Leave out poses that were read before, at that size of the copy: several families find the same."""
-    seen: list[tuple[_View, Matrix]] = []
+    seen: list[tuple[View, Matrix]] = []
     for view, plane, offsets in poses:
         if not any(view is other and _alike(plane, before) for other, before in seen):
             seen.append((view, plane))
@@ -199,27 +203,29 @@ class Views:
     def __init__(self, pictures: Iterable[Pixels] = ()) -> None:
         """Take pictures of one size and form, each as `detect` takes it."""
         self._pictures = list(pictures)
+        self._weights = [1.0] * len(self._pictures)
         self._summed: dict[tuple[int, int], tuple[int, Real]] = {}
         self._first: tuple[Pixels, Real] | None = None
-        self._made: list[_View | None] = [None] * len(VIEWS)
+        self._made: list[View | None] = [None] * len(VIEWS)
 
-    def add(self, picture: Pixels) -> None:
-        """Take one more picture, of the size and form of those before."""
+    def add(self, picture: Pixels, weight: float = 1.0) -> None:
+        """Take one more picture, of the size and form of those before; it counts by its weight, > 0."""
         self._pictures.append(picture)
+        self._weights.append(weight)
         self._made = [None] * len(VIEWS)
 
     def __len__(self) -> int:
         return len(self._pictures)
 
-    def __getitem__(self, index: int) -> _View:
+    def __getitem__(self, index: int) -> View:
         if (made := self._made[index]) is None:
             made = self._made[index] = self._make(*VIEWS[index])
         return made
 
-    def __iter__(self) -> Iterator[_View]:
+    def __iter__(self) -> Iterator[View]:
         return (self[index] for index in range(len(VIEWS)))
 
-    def glance(self) -> _View | None:
+    def glance(self) -> View | None:
         """The first view of luma alone, in half the time, for a first reading; None where there is no colour to leave out."""
         if len(self) != 1 or self._pictures[0].ndim == 2 or self._made[0]:
             return None
@@ -227,13 +233,13 @@ class Views:
         white = whiten(luma_and_hues(self._shrunk(self._pictures[0], wide, tall))[0])
         return self._view(white, VIEWS[0][1])
 
-    def _make(self, area: float, bands: Bands) -> _View:
+    def _make(self, area: float, bands: Bands) -> View:
         wide, tall = self._size(area)
         count, total = self._summed.get((wide, tall), (0, np.zeros((), np.float32)))
-        for picture in self._pictures[count:]:
-            total = total + whiten(self._shrunk(picture, wide, tall))
+        for picture, weight in zip(self._pictures[count:], self._weights[count:], strict=True):
+            total = total + np.float32(weight) * whiten(self._shrunk(picture, wide, tall))
         self._summed[wide, tall] = len(self), total
-        return self._view(np.asarray(total / np.float32(len(self)), np.float32), bands)
+        return self._view(np.asarray(total / np.float32(sum(self._weights)), np.float32), bands)
 
     def _shrunk(self, picture: Pixels, wide: int, tall: int) -> Real:
         """A picture at another size, by way of the largest at which it is looked at: it may have millions of pixels."""
@@ -247,12 +253,12 @@ class Views:
         factor = max(1.0, math.sqrt(height * width / area))
         return max(1, round(width / factor)), max(1, round(height / factor))
 
-    def _view(self, white: Real, bands: Bands) -> _View:
+    def _view(self, white: Real, bands: Bands) -> View:
         (height, width), (tall, wide) = self._pictures[0].shape[:2], white.shape
-        return _View(white, (width / wide, height / tall), PoseSearch(white, math.sqrt(white.size / CANONICAL_AREA), bands))
+        return View(white, (width / wide, height / tall), PoseSearch(white, math.sqrt(white.size / CANONICAL_AREA), bands))
 
 
-def _poses(views: Views, layout: Lattice) -> Iterator[tuple[_View, Matrix, int]]:
+def _poses(views: Views, layout: Lattice) -> Iterator[tuple[View, Matrix, int]]:
     """Poses worth a reading, and how many tile offsets are worth decoding; the likely and the cheap ones first.
 
     1. The whole picture, as it was or resized: needs no pilots. First without its colours.
@@ -264,11 +270,11 @@ def _poses(views: Views, layout: Lattice) -> Iterator[tuple[_View, Matrix, int]]
         yield glance, next(_whole(glance)), LIKELY
     whole = list(_whole(views[0]))
     yield views[0], whole[0], LIKELY
-    sure, doubtful = 0, [list[tuple[float, _View, Matrix]]() for _ in FAMILIES]
+    sure, doubtful = 0, [list[tuple[float, View, Matrix]]() for _ in FAMILIES]
     for view in views:
         for left, search in zip(doubtful, FAMILIES, strict=True):
             for aligned in search(view.poses, layout):
-                plane = _plane(view, aligned)
+                plane = plane_of(view.white, aligned)
                 if aligned.z > SURE and sure < MOST_SURE:
                     sure += 1
                     yield view, follow_pilots(view.white, layout, plane), LIKELY
@@ -287,7 +293,7 @@ def _poses(views: Views, layout: Lattice) -> Iterator[tuple[_View, Matrix, int]]
             yield view, follow_pilots(view.white, layout, plane), LIKELY // 2
 
 
-def _scaled(view: _View, plane: Matrix, edge: float) -> Matrix:
+def _scaled(view: View, plane: Matrix, edge: float) -> Matrix:
     """A pose at a slightly other scale: the copy's middle stays, its edges move by so many canonical units."""
     height, width = view.white.shape
     middle = np.array([width / 2, height / 2])
@@ -297,16 +303,16 @@ def _scaled(view: _View, plane: Matrix, edge: float) -> Matrix:
     return np.asarray(moved @ plane, np.float64)
 
 
-def _plane(view: _View, aligned: Alignment) -> Matrix:
-    """A pose as a homography from canonical units, modulo the tile, to the view's pixels."""
+def plane_of(white: Real, aligned: Alignment) -> Matrix:
+    """A pose as a homography from canonical units, modulo the tile, to the pixels of the copy in which it was found."""
     plane = np.eye(3)
     plane[:2, :2] = np.linalg.inv(aligned.waves).T
-    middle = [view.white.shape[1] // 2 + 0.5, view.white.shape[0] // 2 + 0.5]
+    middle = [white.shape[1] // 2 + 0.5, white.shape[0] // 2 + 0.5]
     plane[:2, 2] = middle - plane[:2, :2] @ aligned.centre
     return plane
 
 
-def _whole(view: _View) -> Iterator[Matrix]:
+def _whole(view: View) -> Iterator[Matrix]:
     """The eight poses of an uncropped picture, and for small ones the pose under the floor of the canonical unit."""
     (wide, tall), (height, width) = view.pixel, view.white.shape
     unit = math.sqrt(wide * width * tall * height / CANONICAL_AREA)
@@ -330,7 +336,7 @@ _QUARTERS = (
 """Row-major matrices of the turns by quarters, mirrored and not."""
 
 
-def _transform(view: _View, plane: Matrix, reading: Reading) -> Transform:
+def _transform(view: View, plane: Matrix, reading: Reading) -> Transform:
     """Undo the shrinking, and put the origin on the marked picture's corner."""
     height, width = view.white.shape
     middle = np.linalg.solve(plane, [width / 2, height / 2, 1.0])

@@ -27,13 +27,14 @@ SPAN = 256.0
 Array = NDArray[np.float64]
 
 
-def follow_pilots(white: Real, layout: Lattice, plane: Matrix) -> Matrix:
+def follow_pilots(white: Real, layout: Lattice, plane: Matrix, gain: float = PERSPECTIVE_GAIN) -> Matrix:
     """Return the pose near one that was searched under which the pilots of all tiles agree best.
 
     Args:
         white: Shape (H, W), the whitened copy.
         layout: The key's layout.
         plane: Shape (3, 3), canonical units → copy pixels.
+        gain: By how many nats a pose in perspective must fit better than an affine one to be believed.
     Returns:
         Shape (3, 3), with the tile grid of `plane`.
     """
@@ -42,7 +43,7 @@ def follow_pilots(white: Real, layout: Lattice, plane: Matrix) -> Matrix:
     middle = places.mean(0)
     agreed = _agreed(tiles, layout.pilot_phase)
     for count in PILOT_ROUNDS:
-        parameters = _fit(agreed[:, :count], layout.pilots[:count], (places - middle) / SPAN)
+        parameters = _fit(agreed[:, :count], layout.pilots[:count], (places - middle) / SPAN, gain)
         plane = np.asarray(plane @ _moved(parameters, middle), np.float64)
         # what the copy would show if it were laid out anew; within a tile the change is small
         shifts = _displaced(parameters, (places - middle) / SPAN)
@@ -93,7 +94,7 @@ def _centres(tiles: Tiles) -> Array:
     return np.stack(grid, axis=-1).reshape(-1, 2)
 
 
-def _fit(agreed: Complex, lines: NDArray[np.int64], places: Array) -> Array:
+def _fit(agreed: Complex, lines: NDArray[np.int64], places: Array, least: float = PERSPECTIVE_GAIN) -> Array:
     """One Newton step for the displacement: shift, change along x, change along y, keystone; each (x, y), canonical units."""
     waves = 2 * np.pi / TILE * lines
     strength = max(float(agreed.real.mean()), 1e-6)
@@ -104,7 +105,7 @@ def _fit(agreed: Complex, lines: NDArray[np.int64], places: Array) -> Array:
     keystone = np.stack([np.stack([u * u, u * v], 1), np.stack([u * v, v * v], 1)], axis=1)
     plain, gain = _solve(affine, slope, curve)
     rich, more = _solve(np.concatenate([affine, keystone], axis=2), slope, curve)
-    return rich if strength * (more - gain) > PERSPECTIVE_GAIN else np.concatenate([plain, np.zeros(2)])
+    return rich if strength * (more - gain) > least else np.concatenate([plain, np.zeros(2)])
 
 
 def _solve(basis: Array, slope: Array, curve: Array) -> tuple[Array, float]:

@@ -178,9 +178,10 @@ def log_chance(soft: Real, signs: Real) -> float:
 
 def _log_bound(size: NDArray[np.float64], total: float) -> float:
     """The same from the sizes of the received values and their sum over the word."""
-    if total <= 0:
+    energy = float((size**2).sum())
+    if total <= 0 or energy <= 0:
         return 0.0
-    rate, found = total / float((size**2).sum()), 0.0
+    rate, found = total / energy, 0.0
     for _ in range(LAMBDAS):
         x = rate * size
         slope = np.tanh(x)

@@ -164,3 +164,21 @@ def test_frames_of_two_sizes_are_refused() -> None:
 def test_the_engine_is_registered() -> None:
     assert engines.default("video") is film.ENGINE
     assert engines.get("org.colophon.mark.video.1").medium == "video"
+
+
+def test_what_stands_still_is_spared_and_what_moves_hides_more() -> None:
+    def change(step: int) -> float:
+        plain = [Frame(luma, number / 25) for number, luma in enumerate(lumas(50, step=step))]
+        pairs = list(zip(film.embed(plain, MARK_ID, key=KEY), plain, strict=True))[40:]
+        return float(np.mean([(after.luma.astype(float) - before.luma).std() for after, before in pairs]))
+
+    still, moved = change(0), change(20)
+    assert 1.3 < moved / still < 1.8
+
+
+def test_a_cut_is_no_motion() -> None:
+    first, second = scene(4, 360, 640), 255 - scene(5, 360, 640)
+    plain = [Frame(first, n / 25) for n in range(12)] + [Frame(second, n / 25) for n in range(12, 30)]
+    cut = film.embed(plain, MARK_ID, key=KEY)
+    alone = film.embed([Frame(second, n / 25) for n in range(18)], MARK_ID, key=KEY)
+    assert all(np.array_equal(a.luma, b.luma) for a, b in zip(cut[12:], alone, strict=True))

@@ -18,9 +18,12 @@ from watermark.detection import Detection, Transform
 from watermark.image import WORK_AREA, Views, search
 from watermark.video.detection import VideoDetection
 from watermark.video.layout import ALGORITHM
+from watermark.video.tilted import tilted
 
 LOOKS = (4, 12, 36, 96)
 """Numbers of frames after which the sum is searched; the last is the most that are taken."""
+SEARCHES = len(LOOKS) + 1
+"""All looks, the one at what may be seen in perspective among them."""
 FLAT = 2.0
 """Standard deviation of luma, code values, below which a frame tells nothing: black leaders, fades."""
 
@@ -32,10 +35,12 @@ class Frame:
     Attributes:
         luma: Shape (height, width), uint8, upright, as shown.
         time_s: When it is shown, seconds from the first frame.
+        weight: How much it counts beside others, > 0: by how well it was coded.
     """
 
     luma: NDArray[np.uint8]
     time_s: float
+    weight: float = 1.0
 
 
 def detect(frames: Iterable[Frame], keys: Sequence[bytes]) -> VideoDetection:
@@ -54,13 +59,15 @@ def detect(frames: Iterable[Frame], keys: Sequence[bytes]) -> VideoDetection:
         size = size or frame.luma.shape
         if frame.luma.shape != size or float(cv2.meanStdDev(small)[1][0, 0]) < FLAT:
             continue
-        views.add(small)
+        views.add(small, frame.weight)
         taken += 1
-        if taken in LOOKS and (found := search(views, keys, searches=len(LOOKS))).found:
+        if taken in LOOKS and (found := search(views, keys, searches=SEARCHES)).found:
             return _answer(found, taken, size, small.shape)
         if taken == LOOKS[-1]:
             break
-    if size and taken and taken not in LOOKS and (found := search(views, keys, searches=len(LOOKS))).found:
+    if size and taken and taken not in LOOKS and (found := search(views, keys, searches=SEARCHES)).found:
+        return _answer(found, taken, size, reduced_shape(size))
+    if size and taken and (found := search(views, keys, searches=SEARCHES, poses=tilted)).found:
         return _answer(found, taken, size, reduced_shape(size))
     return VideoDetection(ALGORITHM, None, 1.0, None, None, None, frames=taken)
 
