@@ -43,10 +43,6 @@ class Objects:
             raise ValueError("not a lower-case hex SHA-256")
         return self.folder / digest[:2] / digest
 
-    def has(self, digest: str) -> bool:
-        """Whether an object of that digest lies here; its bytes are not looked at."""
-        return is_digest(digest) and self.path(digest).is_file()
-
     def put(self, data: bytes) -> str:
         """Store bytes durably and return their SHA-256; storing them again changes nothing, or mends a damaged copy."""
         digest = hashlib.sha256(data).hexdigest()

@@ -121,10 +121,6 @@ class Registry:
         bound = select(binding.c.asset_number).where(binding.c.alg == alg, binding.c.value == value)
         return self._all(asset.c.number.in_(bound))
 
-    def by_signer(self, fingerprint: str) -> tuple[AssetRecord, ...]:
-        """Return the assets signed with that credential, oldest first: what a revocation concerns."""
-        return self._all(manifest.c.signer_fingerprint == fingerprint) if is_name(fingerprint) else ()
-
     def parents(self, asset_id: str) -> tuple[AssetRecord, ...]:
         """Return what an asset was made from."""
         return self._relatives(asset_id, lineage.c.child, lineage.c.parent)

@@ -53,7 +53,6 @@ def test_a_registration_comes_back_whole(registry: Registry, make: Make, at: dat
     assert registry.reference("asset-1") == given.reference
     assert registry.by_sha256(given.sha256) == found
     assert registry.by_manifest("urn:c2pa:1") == found
-    assert registry.by_signer("sha256:aa") == (found,)
     (entry,) = registry.trail("asset-1")
     assert (entry.id, entry.kind, entry.payload, entry.seq) == (receipt.entry_id, "captured", {"file": "1.jpg"}, None)
 
@@ -250,7 +249,6 @@ def test_any_text_comes_back_as_it_was(registry: Registry, make: Make, at: datet
     assert {found.asset_id, found.manifest_id, found.signer_name, found.media_type, found.time_state} == {text}
     assert registry.by_manifest(text) == found
     assert registry.by_binding(text, text) == (found,)
-    assert registry.by_signer(text) == (found,)
     assert registry.manifest_labels() == (text,)
     assert [e.payload for e in registry.trail(text)] == [{text: [text]}]
     registry.withdraw(text, text, at)
@@ -290,7 +288,7 @@ def test_what_no_database_holds_is_refused_by_both_and_found_by_none(
     assert registry.asset(text) is registry.by_sha256(text) is registry.by_manifest(text) is None
     assert registry.manifest_store(text) is registry.reference(text) is registry.revocation(text) is None
     assert registry.recall(text, "r", "0" * 64) is registry.recall("k", text, "0" * 64) is None
-    assert registry.by_binding(text, "v") == registry.by_binding("a", text) == registry.by_signer(text) == ()
+    assert registry.by_binding(text, "v") == registry.by_binding("a", text) == ()
     assert registry.parents(text) == registry.children(text) == registry.trail(text) == ()
     assert registry.trail(text, include_parents=True) == ()
     assert registry.statuses([text, text]) == {}
