@@ -104,11 +104,14 @@ def test_tree_and_diff(colophon: Colophon, signed: tuple[Path, Path], tmp_path: 
 
 def test_erase(colophon: Colophon, signed: tuple[Path, Path]) -> None:
     code, found = colophon("trail", "erase", 1, "--reason", "asked for", "--json")
+    assert code == 1
+    assert "--yes" in json.dumps(found)
+    code, found = colophon("trail", "erase", 1, "--reason", "asked for", "--yes", "--json")
     assert (code, found["erased"]) == (0, True)
-    code, found = colophon("trail", "erase", 1, "--reason", "asked for", "--json")
+    code, found = colophon("trail", "erase", 1, "--reason", "asked for", "--yes", "--json")
     assert (code, found["erased"]) == (0, False)
-    assert colophon("trail", "erase", 999, "--reason", "x", "--json")[0] == 1
-    assert colophon("trail", "erase", 1, "--json")[0] == 1
+    assert colophon("trail", "erase", 999, "--reason", "x", "--yes", "--json")[0] == 1
+    assert colophon("trail", "erase", 1, "--yes", "--json")[0] == 1
     code, shown = colophon("trail", "show", signed[0], "--json")
     assert [(e["kind"], e["payload"] is None) for e in shown["entries"]][:1] == [("captured", True)]
     text = colophon("trail", "show", signed[0])[1]

@@ -89,7 +89,9 @@ def erase(terminal: Terminal, home: Path | None, entry: int, reason: str, yes: b
     from api.cli.app import finish
     from api.cli.house import open_house
 
-    if not yes and not terminal.as_json:
+    if terminal.as_json and not yes:
+        raise click.UsageError("say --yes: with --json nobody is asked")
+    if not yes:
         click.confirm(f"Erase for good what entry {entry} says?", abort=True, err=True)
     with open_house(terminal, home) as house:
         said = house.registry.erase(entry, reason, now())
