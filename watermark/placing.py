@@ -23,6 +23,8 @@ CLOSE = 0.02
 PERSPECTIVE_GAIN = 12.0
 """By how many nats a pose in perspective must fit better than an affine one to be believed (two more parameters)."""
 SPAN = 256.0
+LONGEST = 4.0
+"""Canonical units by which one step may move a tile at `SPAN` from the middle: where little agrees, steps have no bound."""
 
 Array = NDArray[np.float64]
 
@@ -105,7 +107,8 @@ def _fit(agreed: Complex, lines: NDArray[np.int64], places: Array, least: float 
     keystone = np.stack([np.stack([u * u, u * v], 1), np.stack([u * v, v * v], 1)], axis=1)
     plain, gain = _solve(affine, slope, curve)
     rich, more = _solve(np.concatenate([affine, keystone], axis=2), slope, curve)
-    return rich if strength * (more - gain) > least else np.concatenate([plain, np.zeros(2)])
+    step = rich if strength * (more - gain) > least else np.concatenate([plain, np.zeros(2)])
+    return np.asarray(step * min(1.0, LONGEST / max(float(np.abs(step).max()), 1e-9)), np.float64)
 
 
 def _solve(basis: Array, slope: Array, curve: Array) -> tuple[Array, float]:

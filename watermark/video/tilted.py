@@ -36,7 +36,7 @@ FOLLOWED = 10
 """Most poses that are."""
 ALIKE = 0.004
 """Relative difference of two poses of a part under which they are one."""
-STEPS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.0)
+STEPS = (*(n / 10 for n in range(11)), 1.0, 1.0)
 """How far the frame has grown from the part to the whole, step by step."""
 STEEPEST = 1.6
 """How many times as far off one corner may be as another."""
