@@ -113,10 +113,11 @@ def hear(path: str) -> Prepared:
     """What is kept of a sound that is signed as it is.
 
     Raises:
-        DamagedMediaError, UnsupportedMediaError: it cannot be decoded.
+        DamagedMediaError, UnsupportedMediaError: it cannot be decoded, or is cut off.
     """
     with media_errors(path):
         envelope = soundfit.of_file(Path(path))
+        sound_files.check_whole(Path(path), envelope.seconds)
     return Prepared(
         width=None,
         height=None,

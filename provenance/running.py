@@ -46,6 +46,8 @@ def why_unmarked(error: CarrierTooSmallError | UnmarkableError | UnsupportedMedi
     if isinstance(error, UnmarkableError | UnsupportedMediaError):
         return f"no mark: {error.why}"
     amount, _, of_what = error.unit.partition(" of ")
+    if amount == "milliseconds" and not error.have and of_what == "sound":
+        return "no mark: all of it is silent"
     if amount == "milliseconds":
         return f"no mark: too short to hold one ({error.have / 1000:.1f} s of {of_what}; {error.need / 1000:.2g} s are needed)"
     return f"no mark: {error}"

@@ -24,6 +24,7 @@ from watermark.detection import Transform
 from watermark.errors import MediaDecodeError, UnsupportedError
 from watermark.film import VideoDetection
 from watermark.sound.detection import AudioDetection
+from watermark.video.embed import STRENGTH
 from watermark.video.frames import evenly, length_s, picture
 from watermark.video.opened import NO_FILM
 
@@ -89,7 +90,7 @@ def prepare_film(job: MarkJob) -> MarkedRun:
     clock = Clock()
     source, destination = Path(job.source), Path(job.destination)
     for factor in _FIRMER:
-        strength = job.strength if factor == 1.0 else (job.strength or 1.2) * factor
+        strength = job.strength if factor == 1.0 else (job.strength or STRENGTH) * factor
         with media_errors(job.source), writing(job.destination):
             written = video_files.mark_file(
                 source,

@@ -196,15 +196,39 @@ def _mark_flac(src: Path, part: Path, start: _Start, progress: Progress | None) 
         with opened(src) as container:
             stream = sound_stream(container, src)
             heard = _encode(bare, "flac", "flac", f"s{32 if bits == 24 else 16}", container, stream, start, progress)
-            length = int.from_bytes(info[13:18], "big") & (1 << 36) - 1  # 0: not known
-            if length - heard > _FLAC_BLOCK_MOST:
-                there, whole = heard / stream.rate, length / stream.rate
-                raise MediaDecodeError(str(src), f"is cut off or damaged: {there:.1f} s of {whole:.1f} s decode")
+            _check_length(src, info, heard / stream.rate)
         fresh, frames_at = tags.flac_blocks(bare)
         kept = [block for block in blocks if block[0] not in (tags.STREAMINFO, tags.PADDING, tags.SEEKTABLE)]
         with part.open("wb") as out:
             out.write(tags.flac_head([*(block for block in fresh if block[0] == tags.STREAMINFO), *kept]))
             _copy(bare, out, frames_at, None)
+
+
+def check_whole(path: Path, seconds: float) -> None:
+    """Refuse a sound that says itself that it is longer than what of it decodes: a FLAC file that is cut off.
+
+    Args:
+        path: Any sound.
+        seconds: What of it decodes.
+    Raises:
+        MediaDecodeError: it is not whole.
+    """
+    with path.open("rb") as file:
+        if file.read(4) != b"fLaC":
+            return
+        file.seek(0)
+        try:
+            blocks, _ = tags.flac_blocks(file)
+        except ValueError as error:
+            raise MediaDecodeError(str(path), str(error)) from error
+    _check_length(path, next((body for kind, body in blocks if kind == tags.STREAMINFO), b""), seconds)
+
+
+def _check_length(path: Path, info: bytes, seconds: float) -> None:
+    """Compare what decodes with the length that a FLAC file's stream information tells; 0 is not known."""
+    rate, length = int.from_bytes(info[10:13], "big") >> 4, int.from_bytes(info[13:18], "big") & (1 << 36) - 1
+    if rate and length - seconds * rate > _FLAC_BLOCK_MOST:
+        raise MediaDecodeError(str(path), f"is cut off or damaged: {seconds:.1f} s of {length / rate:.1f} s decode")
 
 
 def _mark_mp3(src: Path, part: Path, start: _Start, progress: Progress | None) -> None:

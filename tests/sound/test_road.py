@@ -226,17 +226,40 @@ def test_find_names_the_recording(house: House, signed: Signed, heard: tuple[Sam
     assert all(match.how == "mark" for match in found)
 
 
+def write_flac(path: Path) -> Path:
+    """Write the sound as FLAC."""
+    wav = write_wav(path.with_name("tune.wav"), SOUND, 16)
+    with av.open(str(wav), metadata_errors="replace") as given, av.open(str(path), "w") as out:
+        stream = out.add_stream("flac", rate=RATE, layout="stereo")
+        for frame in given.decode(audio=0):
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    wav.unlink()
+    return path
+
+
+@pytest.mark.parametrize("mark", ["auto", "none"])
+def test_a_flac_that_is_cut_off_is_refused_marked_or_not(house: House, tmp_path: Path, mark: str) -> None:
+    source = write_flac(tmp_path / "tune.flac")
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    with pytest.raises(DamagedMediaError, match="cut off or damaged"):
+        sign(SignRequest(source, tmp_path / "out.flac", mark=mark), house.studio(), at=datetime.now(UTC))
+    assert [one.name for one in tmp_path.iterdir()] == ["tune.flac"]
+
+
+def test_silence_is_signed_without_a_mark_and_called_silent(house: House, tmp_path: Path) -> None:
+    source = write_wav(tmp_path / "quiet.wav", np.zeros((5 * RATE, 1), np.float32), 16)
+    done = sign(SignRequest(source, tmp_path / "out.wav"), house.studio(), at=datetime.now(UTC))
+    assert done.binding is None
+    assert done.notes[0] == "no mark: all of it is silent"
+
+
 @pytest.mark.parametrize("ending", ["flac", "mp3", "m4a"])
 def test_other_formats_are_signed_and_marked(house: House, tmp_path: Path, ending: str) -> None:
     encoder = {"flac": "flac", "mp3": "libmp3lame", "m4a": "aac"}[ending]
     source = tmp_path / f"tune.{ending}"
     if ending == "flac":
-        wav = write_wav(tmp_path / "tune.wav", SOUND, 16)
-        with av.open(str(wav), metadata_errors="replace") as given, av.open(str(source), "w") as out:
-            stream = out.add_stream(encoder, rate=RATE, layout="stereo")
-            for frame in given.decode(audio=0):
-                out.mux(stream.encode(frame))
-            out.mux(stream.encode(None))
+        write_flac(source)
     else:
         encode(source, SOUND, RATE, encoder, 96)
     kept = shutil.copy(source, tmp_path / "before")
