@@ -17,7 +17,7 @@ from watermark.lattice import PILOT_SHARE, TILE, TILES, Lattice, Real, lattice
 from watermark.mask import luma_and_hues, visibility, whiten
 from watermark.pattern import interpolation, synthesise
 from watermark.placing import follow_pilots, settle
-from watermark.reading import Reading, read
+from watermark.reading import Reading, glimpse, read
 from watermark.strength import USUAL, Shape, choose, unclipped
 from watermark.sync import Alignment, PoseSearch
 from watermark.tiles import Matrix
@@ -30,12 +30,6 @@ WORK_AREA = 327_680
 """Pixels to which larger copies are shrunk before anyone looks for a mark."""
 P_FALSE = 1e-9
 """A picture is said to carry a mark only if chance is bounded by this, over the whole search."""
-READINGS = 40
-"""Most readings of one picture under one key; part of the bound."""
-FIRST = 2
-"""Readings, of the picture taken as whole, that have half of the allowed chance for themselves: most copies are whole."""
-UNSURE, LIKELY = 1, 4
-"""Tile offsets that are decoded under a pose that the pilots do not speak for, and under one for which they do, or the whole."""
 VIEWS = ((WORK_AREA, ((0.45, 0.8), (0.8, 1.25))), (120_000, ((1.2, 2.15),)), (45_000, ((2.1, 3.4),)))
 """Areas at which a copy is looked at, and the scales searched there, times that of an uncropped copy.
 
@@ -43,15 +37,16 @@ At the right size a pixel is about a canonical unit. What was cut out of a large
 waves are long, and blocks of 16 pixels too short to tell its frequencies from the host's.
 """
 FAMILIES = (PoseSearch.upright, PoseSearch.turned, PoseSearch.stretched)
-SURE = 6.0
+SURE_Z = 6.0
 """Agreement of pilots, in standard deviations, that chance hardly gives: such a pose is read before others are searched."""
-MOST_SURE = 18
 CLEAR, CLEAR_UPRIGHT = 4.8, 4.6
 """Agreement of pilots that a true pose seldom lacks, and chance often has; where there is less to fit, chance has less."""
 EDGE = 0.5
 """Canonical units by which the edges of a faint upright cut may lie beside the place that the pilots tell."""
 TRIED = 3
-"""Poses of a family that are read though they are not sure."""
+"""Poses of a family that are read though they are not sure; of the best upright one, two with its edges moved, too."""
+COARSE_SIZE, SEEN = 0.45, 3.5
+"""Size at which the picture mirrored or turned by quarters is looked at first, and what it must show there to be read."""
 SAME, SAME_PLACE = 0.002, 0.03
 """Difference of two poses, as a share of their size, and of a tile, under which one reading is enough for both."""
 STRAIGHT = 1e-9
@@ -60,9 +55,40 @@ BAND_ROWS = 256
 SAMPLED = 250_000
 """Pixels, in rows here and there, that tell how strong a mark becomes once it is carried to them."""
 
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What the poses of one kind may cost; settled before any picture is seen, for the bound on chance rests on it.
+
+    Attributes:
+        offsets: Tile offsets that are decoded under each: one where pilots do not speak for it.
+        readings: Poses of the kind that are read under one key, at most.
+        share: Share of the allowed chance that all of them have together.
+    """
+
+    offsets: int
+    readings: int
+    share: float
+
+    @property
+    def weight(self) -> float:
+        """By how much the chance of each decoding counts: the inverses add up to the share."""
+        return self.offsets * self.readings / self.share
+
+
+WHOLE, TURNED_WHOLE = Allowance(4, 3, 1 / 4), Allowance(1, 7, 1 / 16)
+"""The picture taken as whole, as most copies are: without its colours, with them, as a small one; and mirrored or turned."""
+SURE, LATER = Allowance(4, 6, 1 / 4), Allowance(4, 12, 1 / 8)
+"""The first poses whose pilots agree by more than `SURE_Z`, and more of them."""
+UPRIGHT, OTHERS = Allowance(2, TRIED + 2, 3 / 16), Allowance(2, 2 * TRIED, 1 / 8)
+"""The best of what is not sure."""
+ALLOWANCES = (WHOLE, TURNED_WHOLE, SURE, LATER, UPRIGHT, OTHERS)
+
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Bands = tuple[tuple[float, float], ...]
-Poses = Callable[["Views", Lattice], Iterator[tuple["View", Matrix, int]]]
+Pose = tuple["View", Matrix, Allowance]
+"""Where a mark may lie in a copy at one size: canonical units → its pixels; and of which kind this pose is."""
+Poses = Callable[["Views", Lattice], Iterator[Pose]]
 
 
 def embed(pixels: Pixels, mark_id: int, *, key: bytes, strength: float | None = None) -> Pixels:
@@ -134,19 +160,15 @@ def search(views: Views, keys: Sequence[bytes], *, searches: int = 1, poses: Pos
         views: The copy.
         keys: Tried in order; the first that reads wins.
         searches: How many searches may be made of what is one carrier to the caller; all count in the bound on chance.
-        poses: Where to look, and how many tile offsets are worth decoding there; None for what is usual.
+        poses: Where to look; None for what is usual.
     """
-    allowed = [P_FALSE / (tries * max(1, len(keys) * searches)) for tries in _TRIES]
-    found = _search(views, keys, [math.log(chance) for chance in allowed], poses or _poses)
+    tries = max(1, len(keys) * searches)
+    found = _search(views, keys, P_FALSE / tries, poses or _poses)
     if found is None:
         return Detection(ALGORITHM, None, 1.0, None, None, None)
-    index, number, view, reading, plane = found
-    chance = math.exp(max(-700.0, reading.log_chance)) * P_FALSE / allowed[number]
+    index, weight, view, reading, plane = found
+    chance = math.exp(max(-700.0, reading.log_chance)) * weight * tries
     return Detection(ALGORITHM, reading.mark_id, chance, reading.bit_errors, index, _transform(view, plane, reading))
-
-
-_TRIES = (2 * FIRST * LIKELY,) * FIRST + (2 * (READINGS - FIRST) * LIKELY,) * (READINGS - FIRST)
-"""By how much the chance of each decoding counts, reading by reading: the inverses add up to 1 over all decodings."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,26 +186,28 @@ class View:
     poses: PoseSearch
 
 
-def _search(
-    views: Views, keys: Sequence[bytes], limits: list[float], poses: Poses
-) -> tuple[int, int, View, Reading, Matrix] | None:
-    """Try poses, the likely ones first, until one reads under one of the keys: key, number of the reading, and what it gave."""
+def _search(views: Views, keys: Sequence[bytes], p_false: float, poses: Poses) -> tuple[int, float, View, Reading, Matrix] | None:
+    """Try poses, the likely ones first, until one reads under one of the keys: key, weight of its decodings, what it gave."""
     for index, key in enumerate(keys):
         layout = lattice(key)
-        for number, (limit, (view, plane, offsets)) in enumerate(zip(limits, _distinct(poses(views, layout)), strict=False)):
-            reading = read(view.white, layout, plane, limit, most=offsets)
+        left = {kind: kind.readings for kind in ALLOWANCES}
+        for view, plane, kind in _distinct(poses(views, layout)):
+            if not left[kind]:
+                continue
+            left[kind] -= 1
+            reading = read(view.white, layout, plane, math.log(p_false / kind.weight), most=kind.offsets)
             if reading:
-                return index, number, view, reading, settle(view.white, layout, plane, reading)
+                return index, kind.weight, view, reading, settle(view.white, layout, plane, reading)
     return None
 
 
-def _distinct(poses: Iterator[tuple[View, Matrix, int]]) -> Iterator[tuple[View, Matrix, int]]:
+def _distinct(poses: Iterator[Pose]) -> Iterator[Pose]:
     """Leave out poses that were read before, at that size of the copy: several families find the same."""
     seen: list[tuple[View, Matrix]] = []
-    for view, plane, offsets in poses:
+    for view, plane, kind in poses:
         if not any(view is other and _alike(plane, before) for other, before in seen):
             seen.append((view, plane))
-            yield view, plane, offsets
+            yield view, plane, kind
 
 
 def _alike(one: Matrix, other: Matrix) -> bool:
@@ -258,8 +282,8 @@ class Views:
         return View(white, (width / wide, height / tall), PoseSearch(white, math.sqrt(white.size / CANONICAL_AREA), bands))
 
 
-def _poses(views: Views, layout: Lattice) -> Iterator[tuple[View, Matrix, int]]:
-    """Poses worth a reading, and how many tile offsets are worth decoding; the likely and the cheap ones first.
+def _poses(views: Views, layout: Lattice) -> Iterator[Pose]:
+    """Poses worth a reading, and of which kind they are; the likely and the cheap ones first.
 
     1. The whole picture, as it was or resized: needs no pilots. First without its colours.
     2. View by view, family by family: poses whose pilots leave little doubt. Most copies are read here.
@@ -267,30 +291,36 @@ def _poses(views: Views, layout: Lattice) -> Iterator[tuple[View, Matrix, int]]:
     4. The best of the other poses of each family.
     """
     if glance := views.glance():
-        yield glance, next(_whole(glance)), LIKELY
+        yield glance, next(_whole(glance)), WHOLE
     whole = list(_whole(views[0]))
-    yield views[0], whole[0], LIKELY
+    for plane in (whole[0], *whole[len(_QUARTERS) :]):
+        yield views[0], plane, WHOLE
     sure, doubtful = 0, [list[tuple[float, View, Matrix]]() for _ in FAMILIES]
     for view in views:
         for left, search in zip(doubtful, FAMILIES, strict=True):
             for aligned in search(view.poses, layout):
                 plane = plane_of(view.white, aligned)
-                if aligned.z > SURE and sure < MOST_SURE:
+                if aligned.z > SURE_Z and sure < SURE.readings + LATER.readings:
                     sure += 1
-                    yield view, follow_pilots(view.white, layout, plane), LIKELY
+                    yield view, follow_pilots(view.white, layout, plane), SURE if sure <= SURE.readings else LATER
                 elif aligned.z > (CLEAR_UPRIGHT if left is doubtful[0] else CLEAR):
                     left.append((aligned.z, view, plane))
-    for plane in whole[1:]:
-        yield views[0], plane, UNSURE
+    tall, wide = views[0].white.shape
+    size = max(1, round(COARSE_SIZE * wide)), max(1, round(COARSE_SIZE * tall))
+    reduced = np.asarray(cv2.resize(views[0].white, size, interpolation=cv2.INTER_AREA), np.float32)
+    shrinking = np.diag([size[0] / wide, size[1] / tall, 1.0])
+    for plane in whole[1 : len(_QUARTERS)]:
+        if glimpse(reduced, layout, shrinking @ plane) > SEEN:
+            yield views[0], plane, TURNED_WHOLE
     upright, *others = (sorted(left, key=lambda pose: -pose[0])[:TRIED] for left in doubtful)
     for _, view, plane in upright:
-        yield view, plane, LIKELY // 2
+        yield view, plane, UPRIGHT
     for _, view, plane in upright[:1]:
         for edge in (-EDGE, EDGE):
-            yield view, _scaled(view, plane, edge), LIKELY // 2
+            yield view, _scaled(view, plane, edge), UPRIGHT
     for left in others:
         for _, view, plane in left:
-            yield view, follow_pilots(view.white, layout, plane), LIKELY // 2
+            yield view, follow_pilots(view.white, layout, plane), OTHERS
 
 
 def _scaled(view: View, plane: Matrix, edge: float) -> Matrix:

@@ -20,8 +20,9 @@ BLOCK = 16
 HOP = 8
 STRIP = 60_000
 """Samples, in whole rows of blocks, that are whitened at a time: what is made of them stays in the processor's cache."""
-FINE_AREA = 70_000
-"""Samples up to which blocks overlap by three quarters, not by half: 0.2 dB for cuts, which have nothing to spare."""
+FINE_AREA = 130_000
+"""Samples up to which blocks overlap by three quarters, not by half: 0.2 dB for cuts, which have nothing to spare, and pilots
+stand out by up to one standard deviation more."""
 FLOOR = 2.5
 """Power per sample that a block is taken to have besides the host's: rounding, sensor, quantiser."""
 OUTLIER = 2.5

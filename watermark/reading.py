@@ -22,6 +22,7 @@ OWN = 0.6
 """Trust in that average; the rest goes to the mean over all frequencies, which is steadier where the mark is faint."""
 LAMBDAS = 6
 """Values of λ for which the bound on chance is computed; every one is valid."""
+BERRY_ESSEEN = 0.56
 LIMIT = 2.0
 """A received value counts no more than this many times their rms."""
 
@@ -49,10 +50,15 @@ class Reading:
     energy: float
 
 
-def gather(tiles: Tiles, layout: Lattice) -> Complex:
-    """Sum the tiles at each of the 256 offsets, in units of each carrier's own noise: shape (16, 16, 640).
+def gather(tiles: Tiles, layout: Lattice, count: int = CARRIERS) -> Complex:
+    """Sum the tiles at each of the 256 offsets, in units of each carrier's own noise: shape (16, 16, count).
 
     Entry (a, b) supposes that tile (r, c) carries the phases of tile (r − a, c − b) of the layout.
+
+    Args:
+        tiles: The first `count` carriers of a copy.
+        layout: The key's layout.
+        count: 640, or fewer for a quicker look.
     """
     values = tiles.values
     power = (values.real**2 + values.imag**2).sum((0, 1))
@@ -60,7 +66,7 @@ def gather(tiles: Tiles, layout: Lattice) -> Complex:
     # a transform of period 16 adds up what lies 16 tiles apart
     rows, columns = (_waves_over(start + np.arange(count)) for start, count in zip(tiles.first, values.shape[:2], strict=True))
     spectrum = _over_tiles(rows, columns, values)
-    spectrum *= layout.tile_spectrum
+    spectrum *= layout.tile_spectrum[..., :count]
     return _over_tiles(_BACK, _BACK, spectrum)
 
 
@@ -122,6 +128,19 @@ def read(white: Real, layout: Lattice, plane: Matrix, limit: float = 0.0, *, mos
     return None
 
 
+def glimpse(coarse: Real, layout: Lattice, plane: Matrix) -> float:
+    """By how many standard deviations the energy of the long waves stands out at the best tile offset; by chance it is about 3.
+
+    Args:
+        coarse: The whitened copy, reduced.
+        layout: The key's layout.
+        plane: Shape (3, 3), canonical units → pixels of `coarse`.
+    """
+    sums = gather(despread(coarse, layout.carriers[:HALF], plane), layout, HALF)
+    energy = np.minimum(sums.real**2 + sums.imag**2, 8).sum(2)
+    return float(energy.max() - np.median(energy)) / math.sqrt(HALF)
+
+
 def likely_offsets(sums: Complex, layout: Lattice, most: int) -> list[tuple[tuple[int, int], float]]:
     """Tile offsets (row, column) at which most energy is, and by how many standard deviations it stands out.
 
@@ -167,8 +186,15 @@ def log_chance(soft: Real, signs: Real) -> float:
     """Bound the chance that random signs agree with one code word as well as a received word does.
 
     The layout gives every dimension a keyed sign that nothing before the decoder looks at. For a copy that does not carry
-    this key's mark these signs are fair coins ε, whatever the picture, so the score of a fixed word is Σ εᵢ |sᵢ|, and by
-    Chernoff P(Σ εᵢ |sᵢ| ≥ T) ≤ exp(Σ ln cosh(λ |sᵢ|) − λ T) for every λ > 0. The best λ of a few is taken (each is valid).
+    this key's mark these signs are fair coins ε, whatever the picture, so the score of a fixed word is S = Σ εᵢ |sᵢ|. For
+    every λ > 0, tilting the coins towards agreement by exp(λ εᵢ |sᵢ|) gives
+
+        P(S ≥ T) = exp(Σ ln cosh(λ |sᵢ|) − λ T) · E[exp(−λ (S − T)); S ≥ T],
+
+    and the expectation, over the tilted coins, is at most 1 (Chernoff). It is also ∫ λ exp(−λ x) P(T ≤ S ≤ T + x) dx, where
+    by Berry and Esseen an interval of length x has at most the chance x / (σ √2π) + 2 C L: hence at most
+    1 / (λ σ √2π) + 2 C L, with σ² the tilted variance, L the sum of third absolute moments over σ³, and C = 0.56 for
+    summands of unlike size (Shevtsova 2010). The best λ of a few is taken (each is valid).
 
     Returns:
         Natural logarithm of the bound, ≤ 0, for one word; add the logarithm of the number of words.
@@ -185,8 +211,12 @@ def _log_bound(size: NDArray[np.float64], total: float) -> float:
     for _ in range(LAMBDAS):
         x = rate * size
         slope = np.tanh(x)
-        found = min(found, float((x + np.log1p(np.exp(-2 * x)) - math.log(2)).sum()) - rate * total)
         # the exponent is convex in λ: Newton's steps reach its least soon
-        bend = float((size**2 * (1 - slope**2)).sum())
-        rate = max(rate / 2, min(2 * rate, rate + (total - float(size @ slope)) / max(bend, 1e-12)))
+        bend = max(float((size**2 * (1 - slope**2)).sum()), 1e-12)
+        beyond = (
+            1 / (rate * math.sqrt(2 * math.pi * bend)) + 2 * BERRY_ESSEEN * float((size**3 * (1 - slope**4)).sum()) / bend**1.5
+        )
+        tilted = float((x + np.log1p(np.exp(-2 * x)) - math.log(2)).sum()) - rate * total
+        found = min(found, tilted + min(0.0, math.log(beyond)))
+        rate = max(rate / 2, min(2 * rate, rate + (total - float(size @ slope)) / bend))
     return found

@@ -21,7 +21,7 @@ from PIL import Image
 
 from tests.bench.__main__ import CORPUS, ROOT, put
 from watermark import code, payload
-from watermark.image import FIRST, LIKELY, P_FALSE, READINGS
+from watermark.image import ALLOWANCES, P_FALSE
 from watermark.lattice import Lattice, lattice
 from watermark.mask import whiten
 from watermark.reading import gather, likely_offsets, log_chance, soft_values
@@ -29,8 +29,9 @@ from watermark.tiles import despread
 
 BATCH, CUTS, SIDE = 50, 360, 192
 """Trials under one key, cuts in all, and their pixels each way, of photos brought to 576 lines."""
-LIMIT = math.log(P_FALSE / (2 * (READINGS - FIRST) * LIKELY))
-"""Natural logarithm of the chance of one decoding that the detector accepts, but for the first two readings."""
+LIKELY = max(kind.offsets for kind in ALLOWANCES)
+LIMIT = math.log(P_FALSE / min(kind.weight for kind in ALLOWANCES))
+"""Natural logarithm of the chance of one decoding that the detector accepts of the kind of pose that it trusts most."""
 LEVELS = (1.0, 2.0, 3.0, 3.5, 4.0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -36,6 +37,25 @@ def test_the_bound_holds_for_fair_signs(seed: int, shape: str) -> None:
         assert share <= p + 4 * math.sqrt(p / 400), (shape, p)
 
 
+@pytest.mark.parametrize("agreeing", [700, 800, 860, 1000, 1279])
+def test_the_bound_is_above_the_exact_chance_and_near_it(agreeing: int) -> None:
+    exact = Fraction(sum(math.comb(1280, k) for k in range(agreeing, 1281)), 2**1280)
+    signs = np.ones(1280, np.float32)
+    signs[agreeing:] = -1
+    found, log_exact = log_chance(np.ones(1280, np.float32), signs), math.log(exact.numerator) - math.log(exact.denominator)
+    assert log_exact <= found <= log_exact + 2.5
+
+
+@pytest.mark.parametrize("spread", ["even", "one", "rising"])
+def test_the_bound_holds_exactly_for_few_coins(spread: str) -> None:
+    size = {"even": np.ones(14), "one": np.array([5.0] + [1.0] * 13), "rising": np.arange(1, 15) / 4}[spread].astype(np.float32)
+    every = 1 - 2 * (np.arange(1 << 14)[:, None] >> np.arange(14) & 1).astype(np.float32)
+    totals = np.sort(every @ size)
+    for signs in every[:: 1 << 7]:
+        exact = float((totals >= signs @ size - 1e-4).mean())
+        assert math.log(exact) <= log_chance(size, signs) + 1e-9
+
+
 def test_agreement_counts_and_disagreement_does_not() -> None:
     ones = np.ones(1280, np.float32)
     assert log_chance(ones, ones) == pytest.approx(-1280 * math.log(2), rel=0.05)
@@ -47,7 +67,7 @@ def test_agreement_counts_and_disagreement_does_not() -> None:
 def test_unmarked_pictures_score_like_a_normal_and_decode_to_nothing() -> None:
     rng = np.random.default_rng(4)
     word = rng.integers(0, 2, code.RATE * 80, dtype=np.uint8)
-    need = math.log(image.P_FALSE / image.READINGS) - 64 * math.log(2)
+    need = math.log(image.P_FALSE / min(kind.weight for kind in image.ALLOWANCES)) - 64 * math.log(2)
     scores = []
     for trial in range(160):
         layout = lattice(rng.bytes(32))

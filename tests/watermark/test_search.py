@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -62,4 +64,11 @@ def test_one_search_reads_no_more_poses_than_its_bound_counts(seed: int) -> None
     source = scenery(500, 400, seed)
     for pixels in (source, image.embed(source, 5, key=KEY)):
         views = image.Views([image.luma_of(pixels)])
-        assert sum(1 for _ in image._poses(views, lattice(OTHER_KEY))) <= image.READINGS
+        used = Counter(kind for _, _, kind in image._poses(views, lattice(OTHER_KEY)))
+        assert all(used[kind] <= kind.readings for kind in image.ALLOWANCES)
+
+
+def test_the_kinds_of_poses_share_the_allowed_chance() -> None:
+    assert sum(kind.share for kind in image.ALLOWANCES) == pytest.approx(1)
+    assert sum(kind.offsets * kind.readings / kind.weight for kind in image.ALLOWANCES) == pytest.approx(1)
+    assert len(set(image.ALLOWANCES)) == len(image.ALLOWANCES)  # they are told apart by their values

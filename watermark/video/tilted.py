@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watermark.detection import CANONICAL_AREA
-from watermark.image import VIEWS, View, Views, plane_of
+from watermark.image import LATER, SURE, VIEWS, Pose, Views, plane_of
 from watermark.lattice import TILE, Lattice, Real
 from watermark.placing import follow_pilots
 from watermark.sync import PoseSearch
@@ -40,19 +40,18 @@ STEPS = (*(n / 10 for n in range(11)), 1.0, 1.0)
 """How far the frame has grown from the part to the whole, step by step."""
 STEEPEST = 1.6
 """How many times as far off one corner may be as another."""
-OFFSETS = 4
-"""Tile offsets that are worth decoding."""
 
 Frame = NDArray[np.float64]
 """Left, top, right and bottom, pixels."""
 
 
-def tilted(views: Views, layout: Lattice) -> Iterator[tuple[View, Matrix, int]]:
+def tilted(views: Views, layout: Lattice) -> Iterator[Pose]:
     """Yield poses in perspective worth a reading, the likeliest first."""
-    view = views[0]
+    view, followed = views[0], 0
     for _, frame, plane in sorted(_of_parts(view.white, layout), key=lambda pose: -pose[0])[:FOLLOWED]:
         if (grown := _grown(view.white, layout, plane, frame)) is not None:
-            yield view, grown, OFFSETS
+            followed += 1
+            yield view, grown, SURE if followed <= SURE.readings else LATER
 
 
 def _of_parts(white: Real, layout: Lattice) -> Iterator[tuple[float, Frame, Matrix]]:
