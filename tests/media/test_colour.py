@@ -106,6 +106,17 @@ def test_a_change_arrives_where_and_as_it_was_made(space: str, deep: bool, orien
     assert np.abs(again.astype(int) - after).max() <= 1
 
 
+def test_what_was_neither_converted_nor_turned_is_not_copied() -> None:
+    plain, turned = (picture(np.full((8, 6, 3), 90, np.uint8), "rgb", orientation=n) for n in (1, 3))
+    for source, same in ((plain, True), (turned, False)):
+        before = media.rgb8(source)
+        after = before.copy()
+        after[2, 1] += 7
+        given = media.transfer(source, before, after)
+        assert (given is after) is same
+        assert np.array_equal(media.rgb8(source, given), after)
+
+
 def test_a_small_change_keeps_the_fine_steps_of_sixteen_bits() -> None:
     pixels = np.arange(1000, 2200, dtype=np.uint16).reshape(20, 20, 3)
     source = picture(pixels, "rgb")

@@ -44,11 +44,13 @@ def transfer(picture: Picture, before: Rgb8, after: Rgb8) -> Pixels:
         before: `rgb8(picture)`, shape (H, W, 3).
         after: The same, changed.
     Returns:
-        Array of the shape and type of `picture.pixels`.
+        Array of the shape and type of `picture.pixels`; `after` itself where `before` is them.
     """
     if before.shape != after.shape or before.shape[:2] != (picture.height, picture.width):
         raise ValueError("the change must have the size of the upright picture")
     pixels = picture.pixels
+    if before is pixels:  # nothing was converted or turned, so nothing needs to be carried over
+        return after
     before, after = (stored(seen, picture.orientation) for seen in (before, after))
     out = np.empty_like(pixels)
     for top in range(0, pixels.shape[0], 256):  # in stripes: a 200-megapixel picture needs no further copies
