@@ -30,7 +30,7 @@ from tests.bench.feed import served
 
 AUTOGROUP, STAT = Path("/proc/self/autogroup"), Path("/proc/stat")
 ROOT = Path(__file__).resolve().parents[2]
-ASKED, ROUNDS, ATTACKERS = 400, 3, 4
+ASKED, ROUNDS, ATTACKERS = 400, 2, 4
 STRETCH, TRIES = 20, 5  # requests that count or do not, together; times as many stretches as are needed, at most
 _AHEAD = 10
 _WARMING_S = 3.0  # until attackers have been read, and are at it
