@@ -208,6 +208,7 @@ def _lifespan(house: House | Settings) -> Any:
                 await anyio.to_thread.run_sync(_prove, app)
                 gc.collect()
                 gc.freeze()  # a full collection of all that stays would hold up every answer for a tenth of a second
+                stack.callback(gc.unfreeze)
             opened: House = app.state.house
             uploads.sweep(opened.settings.home / "incoming", KEPT_S)
             opened.registry.forget(datetime.now(UTC) - _REMEMBERED)

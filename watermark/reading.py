@@ -50,15 +50,14 @@ class Reading:
     energy: float
 
 
-def gather(tiles: Tiles, layout: Lattice, count: int = CARRIERS) -> Complex:
-    """Sum the tiles at each of the 256 offsets, in units of each carrier's own noise: shape (16, 16, count).
+def gather(tiles: Tiles, layout: Lattice) -> Complex:
+    """Sum the tiles at each of the 256 offsets, in units of each carrier's own noise: shape (16, 16, carriers).
 
     Entry (a, b) supposes that tile (r, c) carries the phases of tile (r − a, c − b) of the layout.
 
     Args:
-        tiles: The first `count` carriers of a copy.
+        tiles: The carriers of a copy, or the first of them for a quicker look.
         layout: The key's layout.
-        count: 640, or fewer for a quicker look.
     """
     values = tiles.values
     power = (values.real**2 + values.imag**2).sum((0, 1))
@@ -66,7 +65,7 @@ def gather(tiles: Tiles, layout: Lattice, count: int = CARRIERS) -> Complex:
     # a transform of period 16 adds up what lies 16 tiles apart
     rows, columns = (_waves_over(start + np.arange(count)) for start, count in zip(tiles.first, values.shape[:2], strict=True))
     spectrum = _over_tiles(rows, columns, values)
-    spectrum *= layout.tile_spectrum[..., :count]
+    spectrum *= layout.tile_spectrum[..., : values.shape[2]]
     return _over_tiles(_BACK, _BACK, spectrum)
 
 
@@ -136,7 +135,7 @@ def glimpse(coarse: Real, layout: Lattice, plane: Matrix) -> float:
         layout: The key's layout.
         plane: Shape (3, 3), canonical units → pixels of `coarse`.
     """
-    sums = gather(despread(coarse, layout.carriers[:HALF], plane), layout, HALF)
+    sums = gather(despread(coarse, layout.carriers[:HALF], plane), layout)
     energy = np.minimum(sums.real**2 + sums.imag**2, 8).sum(2)
     return float(energy.max() - np.median(energy)) / math.sqrt(HALF)
 

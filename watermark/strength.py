@@ -74,8 +74,7 @@ def choose(
     luma = luma_and_hues(picture)[0]
 
     def tried(mark: Real, strength: float) -> _Copy:
-        raised = strength * _clipping(luma, strength * mark)
-        return _Copy(picture, raised * mark, layout, word, mark_id, unit)
+        return _Copy(picture, unclipped(luma, mark, strength) * mark, layout, word, mark_id, unit)
 
     mark = shaped(USUAL)
     copy = tried(mark, STRONGEST)
@@ -90,11 +89,6 @@ def choose(
             if (least := trial.score(copy) - trial.wanted) < 0:
                 wanted = max(wanted, WEAKEST - least / (most[trial] - least) * (STRONGEST - WEAKEST))
     return mark, wanted
-
-
-def _clipping(luma: Real, mark: Real) -> float:
-    """By what factor a mark must grow for its RMS to be the same after clipping to 0–255, at most `MOST_RAISED`."""
-    return unclipped(luma, mark, float(cv2.norm(mark)) / math.sqrt(mark.size))
 
 
 def unclipped(picture: Real, change: Real, wanted: float) -> float:

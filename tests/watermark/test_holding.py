@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 from mark_scenes import KEY, MARK_ID, scenery
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from watermark import attacks, holding, image, quality
-from watermark.strength import MOST_RAISED, STRONGEST, _clipping
+from watermark.lattice import Real
+from watermark.strength import MOST_RAISED, STRONGEST, unclipped
 
 
 def page(width: int, height: int) -> NDArray[np.uint8]:
@@ -23,6 +25,11 @@ def page(width: int, height: int) -> NDArray[np.uint8]:
     return np.asarray(sheet)
 
 
+def raised(luma: Real, mark: Real) -> float:
+    """By what factor a mark must grow for clipping to leave its RMS as it is."""
+    return unclipped(luma, mark, float(cv2.norm(mark)) / math.sqrt(mark.size))
+
+
 def test_what_white_clips_away_is_made_up_for() -> None:
     source = page(640, 820)
     marked = image.embed(source, MARK_ID, key=KEY)
@@ -30,9 +37,9 @@ def test_what_white_clips_away_is_made_up_for() -> None:
     assert image.detect(attacks.jpeg(marked, 70), keys=[KEY]).mark_id == MARK_ID
     rng = np.random.default_rng(1)
     mark = rng.normal(size=(64, 64)).astype(np.float32)
-    assert _clipping(np.full((64, 64), 128, np.float32), mark) == pytest.approx(1, abs=1e-3)
-    assert _clipping(np.full((64, 64), 255, np.float32), mark) == pytest.approx(math.sqrt(2), abs=0.05)
-    assert _clipping(np.full((64, 64), 255, np.float32), np.abs(mark)) == MOST_RAISED  # nothing is left, whatever is done
+    assert raised(np.full((64, 64), 128, np.float32), mark) == pytest.approx(1, abs=1e-3)
+    assert raised(np.full((64, 64), 255, np.float32), mark) == pytest.approx(math.sqrt(2), abs=0.05)
+    assert raised(np.full((64, 64), 255, np.float32), np.abs(mark)) == MOST_RAISED  # nothing is left, whatever is done
 
 
 def test_what_is_lost_is_named() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from watermark import image
 from watermark.lattice import Real
-from watermark.strength import STRONGEST, TRIALS, WEAKEST, _clipping, _Copy, choose, unclipped
+from watermark.strength import STRONGEST, TRIALS, WEAKEST, _Copy, choose, unclipped
 
 
 def chosen(pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> tuple[tuple[Any, ...], Real, float]:
@@ -30,7 +30,7 @@ def chosen(pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> tuple[
 def left(given: tuple[Any, ...], mark: Real, strength: float) -> list[float]:
     """By how much a mark scores more than is wanted, under every treatment."""
     picture, _, *rest = given
-    raised = strength * _clipping(picture.mean(2), strength * mark)
+    raised = unclipped(picture.mean(2), mark, strength)
     return [trial.score(_Copy(picture, raised * mark, *rest)) - trial.wanted for trial in TRIALS]
 
 

@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
+from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from watermark.containers import frames_of
@@ -27,7 +28,7 @@ HASTE_S = 120.0
 """Length from which decoding every frame takes longer than anyone waits for an answer."""
 PER_SECOND = 8.0
 """Frames that are looked at per second of what is read on end."""
-_WEIGHTS = {1: 4.0, 2: 2.0}
+_WEIGHTS: dict[int, float] = {PictureType.I: 4.0, PictureType.P: 2.0}
 """How much key frames and those foretold from earlier ones only count, beside 1 for what is foretold from both sides: an encoder
 leaves the least of the mark there. Where much moves that is 3 dB."""
 
@@ -146,7 +147,7 @@ def _best(container: InputContainer, stream: Any, per_second: float) -> Iterator
 
 
 def _weight(frame: av.VideoFrame) -> float:
-    return _WEIGHTS.get(int(frame.pict_type), 1.0)
+    return _WEIGHTS.get(frame.pict_type, 1.0)
 
 
 def _timed(container: InputContainer, stream: Any) -> Iterator[tuple[float, av.VideoFrame]]:
